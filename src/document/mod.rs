@@ -1,0 +1,8 @@
+//! Lines and codes -> fields: classify, parse, check, fuse.
+//!
+//! Pure: no input or output, no clock (today's date is an argument), no logs. Every reader of a zone (machine-readable
+//! zone, barcode, visual zone) yields [`Candidate`]s; fusing weighs them and makes one [`Reading`].
+
+mod field;
+
+pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};

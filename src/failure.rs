@@ -1,0 +1,69 @@
+//! Why a job failed: a closed set, and what each of them means for the job.
+//!
+//! A failure carries no document content, ever: its words may be logged, sent as headers and published.
+
+use serde::{Deserialize, Serialize};
+
+use std::time::Duration;
+
+/// What happens to a job that failed: the classes that operators see in headers, metrics and events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The message is not a job: not JSON, a key is missing, the bucket is not allowed, the deadline is over.
+    BadJob,
+    /// The object is no image that can be read: too large, not an image, corrupt, too many pixels.
+    BadImage,
+    /// The object is not there; the upload may still be on its way.
+    ImageMissing,
+    /// The OCR service refuses the document (400, 413, 415, 422).
+    Rejected,
+    /// The document was read and no field was found.
+    NoData,
+    /// A dependency does not answer or answers with a fault that may heal.
+    Unavailable,
+    /// A dependency asks for patience.
+    Throttled,
+    /// A dependency refuses our credentials: a matter of configuration, not of the job.
+    Unauthorised,
+    /// A fault of ours, a panic for example.
+    Internal,
+}
+
+/// The services a job depends on; each has a circuit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dependency {
+    /// The hosted OCR API.
+    Ocr,
+    /// The object store.
+    Storage,
+    /// The reply exchange.
+    Reply,
+}
+
+/// Why a job failed: class, the dependency at fault if any, and a sentence for the person who has to act.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Failure {
+    /// What happens to the job.
+    pub class: Class,
+    /// Which dependency is at fault, for `Unavailable`, `Throttled` and `Unauthorised`.
+    pub dependency: Option<Dependency>,
+    /// A short sentence without any document content.
+    pub reason: String,
+    /// How long the dependency asked us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that is the job's own, or ours.
+    pub fn new(class: Class, reason: impl Into<String>) -> Self {
+        Self { class, dependency: None, reason: reason.into(), retry_after: None }
+    }
+
+    /// A failure of a service the job depends on.
+    pub fn of(dependency: Dependency, class: Class, reason: impl Into<String>) -> Self {
+        Self { class, dependency: Some(dependency), reason: reason.into(), retry_after: None }
+    }
+}
