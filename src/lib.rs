@@ -11,3 +11,4 @@ pub mod config;
 pub mod document;
 pub mod failure;
 pub mod ocr;
+pub mod reader;

@@ -1,0 +1,7 @@
+//! Who reads a document: the engine in this process, or the hosted API. All of reqwest and jsonwebtoken.
+
+pub mod media;
+mod source;
+pub mod token;
+
+pub use source::{ImageSource, OpenImage};
