@@ -82,6 +82,8 @@ pub enum Source {
     Viz,
     /// Computed from other fields.
     Derived,
+    /// The hosted API's answer, which does not say where it read what.
+    Remote,
 }
 
 /// Which image a value came from.
@@ -185,6 +187,8 @@ pub struct Reading {
     pub warnings: Vec<String>,
     /// Quality signals by name (`front.blur`, `back.glare`, …): data, never a verdict of genuineness.
     pub signals: BTreeMap<String, serde_json::Value>,
+    /// What the hosted API answered beyond the fields known here, by its own keys; empty for readings of the engine.
+    pub extra: BTreeMap<String, serde_json::Value>,
 }
 
 impl Reading {
