@@ -10,8 +10,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// The message is not a job: not JSON, a key is missing, the bucket is not allowed, the deadline is over.
+    /// The message is not a job: not JSON, a key is missing, the bucket is not allowed.
     BadJob,
+    /// The job's own deadline was over before it was read.
+    Expired,
     /// The object is no image that can be read: too large, not an image, corrupt, too many pixels.
     BadImage,
     /// The object is not there; the upload may still be on its way.
@@ -30,6 +32,24 @@ pub enum Class {
     Internal,
 }
 
+impl Class {
+    /// The name in headers, metrics, logs and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadJob => "bad_job",
+            Self::Expired => "expired",
+            Self::BadImage => "bad_image",
+            Self::ImageMissing => "image_missing",
+            Self::Rejected => "rejected",
+            Self::NoData => "no_data",
+            Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
+            Self::Unauthorised => "unauthorised",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// The services a job depends on; each has a circuit of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +60,20 @@ pub enum Dependency {
     Storage,
     /// The reply exchange.
     Reply,
+}
+
+impl Dependency {
+    /// Every dependency, in the order of a job's way through them.
+    pub const ALL: [Self; 3] = [Self::Storage, Self::Ocr, Self::Reply];
+
+    /// The name in metrics, logs and `/readyz`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ocr => "ocr",
+            Self::Storage => "storage",
+            Self::Reply => "reply",
+        }
+    }
 }
 
 /// Why a job failed: class, the dependency at fault if any, and a sentence for the person who has to act.

@@ -6,9 +6,14 @@
 //! ([`job`], [`failure`], [`retry`], [`circuit`], [`event`], [`document`]) do no input or output at all, [`ocr`] is CPU work only,
 //! and each foreign client is imported in one place ([`broker`]: lapin, [`storage`]: aws-sdk-s3, [`reader`]: reqwest).
 
+pub mod broker;
+pub mod circuit;
 pub mod cli;
 pub mod config;
 pub mod document;
+pub mod event;
 pub mod failure;
+pub mod job;
 pub mod ocr;
 pub mod reader;
+pub mod retry;

@@ -1,0 +1,97 @@
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{History, Outgoing, number};
+
+/// One job as the broker handed it over, with the lease to settle it.
+///
+/// `Debug` is left out on purpose: bodies and headers belong to the producer.
+pub struct Delivery {
+    pub(super) inner: lapin::message::Delivery,
+    /// Ends when the channel is lost: the broker then gives the job to someone else.
+    lease: CancellationToken,
+}
+
+/// The channel is gone, and with it the right to settle; the job will come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease on the job is lost; the broker will deliver it again")]
+pub struct LeaseLost;
+
+impl Delivery {
+    pub(super) fn new(inner: lapin::message::Delivery, lease: CancellationToken) -> Self {
+        Self { inner, lease }
+    }
+
+    /// The message's body.
+    pub fn body(&self) -> &[u8] {
+        &self.inner.data
+    }
+
+    /// The AMQP property `message_id`.
+    pub fn message_id(&self) -> Option<&str> {
+        self.inner.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
+    }
+
+    /// The AMQP property `reply_to`: the sender's wish, not to be trusted.
+    pub fn reply_to(&self) -> Option<&str> {
+        self.inner.properties.reply_to().as_ref().map(lapin::types::ShortString::as_str)
+    }
+
+    /// What the message says its job has behind it.
+    pub fn history(&self) -> History {
+        self.inner.properties.headers().as_ref().map_or_else(|| History::of(&Default::default()), History::of)
+    }
+
+    /// How often the broker delivered this very message before and got no answer: crashes, lost connections.
+    pub fn n_earlier_deliveries(&self) -> u32 {
+        // 3.10 sends 0 on the first delivery, 4.x leaves the header out.
+        let counted = self.inner.properties.headers().as_ref().and_then(|headers| number(headers, "x-delivery-count"));
+        counted.unwrap_or_else(|| u32::from(self.inner.redelivered))
+    }
+
+    /// Whether the broker delivered this message before.
+    pub fn redelivered(&self) -> bool {
+        self.inner.redelivered
+    }
+
+    /// Ends when the lease does; whoever works on the job should stop then.
+    pub fn lease(&self) -> &CancellationToken {
+        &self.lease
+    }
+
+    /// A copy for another queue.
+    pub fn copy_to(&self, queue: &str) -> Outgoing {
+        Outgoing::copy_of(&self.inner.properties, &self.inner.data, queue)
+    }
+
+    /// The message, addressed as an answer to this job: correlation id and trace context are the asker's.
+    pub fn answered_by(&self, answer: Outgoing) -> Outgoing {
+        answer.answering(&self.inner.properties)
+    }
+
+    /// Tells the broker that the job is settled for good.
+    ///
+    /// # Errors
+    /// [`LeaseLost`]: the broker did not hear it, and the job will come again.
+    pub async fn ack(&self) -> Result<(), LeaseLost> {
+        // After a channel closed, lapin answers Ok(false) or an error, depending on who noticed first.
+        if !self.inner.acker.usable() {
+            return Err(LeaseLost);
+        }
+        match self.inner.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(LeaseLost),
+        }
+    }
+
+    /// Gives the job back untouched: "not now". From 4.3 on this does not count towards the delivery limit.
+    ///
+    /// # Errors
+    /// [`LeaseLost`]: the broker has taken it back already.
+    pub async fn give_back(&self) -> Result<(), LeaseLost> {
+        match self.inner.acker.nack(BasicNackOptions { requeue: true, multiple: false }).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(LeaseLost),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, Connection, ErrorKind};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{Connector, Role, backoff};
+use super::message::Outgoing;
+
+/// Publishes with confirm, over a connection of its own that it makes and remakes as needed.
+///
+/// One publish at a time is outstanding per channel, since lapin pairs a returned message with the next confirm and not
+/// with its own; channels are pooled instead.
+pub struct Publisher {
+    connector: Connector,
+    link: Mutex<Option<Arc<Link>>>,
+    blocked: watch::Sender<bool>,
+}
+
+/// Why a message was not published. The job stays unsettled in every case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The broker has nowhere to put it: exchange or binding is missing. A matter of configuration.
+    #[error("no queue takes messages for {routing_key} on exchange \"{exchange}\": bind one")]
+    Unroutable {
+        /// The exchange that was asked.
+        exchange: String,
+        /// The routing key that nothing is bound to.
+        routing_key: String,
+    },
+    /// The broker refused to take responsibility: a full queue, or a majority of a queue's nodes is down.
+    #[error("the broker refused the message: its queue is full or has no majority")]
+    Refused,
+    /// The broker could not be asked, or did not confirm in time.
+    #[error("the broker did not confirm: {0}")]
+    Unavailable(String),
+}
+
+/// One live connection and its idle channels.
+struct Link {
+    connection: Connection,
+    idle: std::sync::Mutex<Vec<Channel>>,
+}
+
+impl Publisher {
+    /// A publisher that connects at its first publish.
+    pub fn new(connector: Connector) -> Self {
+        Self { connector, link: Mutex::new(None), blocked: watch::Sender::new(false) }
+    }
+
+    /// Publishes and waits for the broker's confirm, once.
+    ///
+    /// # Errors
+    /// See [`PublishError`]. After `Unavailable` the message may have arrived all the same.
+    pub async fn publish(&self, message: &Outgoing) -> Result<(), PublishError> {
+        self.wait_until_unblocked().await?;
+        let link = self.link().await?;
+        let attempt = self.publish_on(&link, message);
+        match tokio::time::timeout(self.connector.publish_timeout(), attempt).await {
+            Ok(Err(error @ PublishError::Unavailable(_))) => {
+                self.drop_link(&link).await;
+                Err(error)
+            }
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // Nobody knows what the broker still has in its ears: start over with a clean connection.
+                self.drop_link(&link).await;
+                Err(PublishError::Unavailable(format!("no confirm within {:?}", self.connector.publish_timeout())))
+            }
+        }
+    }
+
+    /// Publishes until the broker has the message, or `give_up` ends; `note` hears of each failure.
+    ///
+    /// # Errors
+    /// The last failure, when `give_up` ended first.
+    pub async fn publish_until(
+        &self,
+        message: &Outgoing,
+        give_up: &CancellationToken,
+        mut note: impl FnMut(&PublishError),
+    ) -> Result<(), PublishError> {
+        let mut n_failures = 0;
+        loop {
+            let outcome = tokio::select! {
+                biased;
+                () = give_up.cancelled() => Err(PublishError::Unavailable("given up while waiting".into())),
+                outcome = self.publish(message) => outcome,
+            };
+            let Err(error) = outcome else { return Ok(()) };
+            if give_up.is_cancelled() {
+                return Err(error);
+            }
+            note(&error);
+            n_failures += 1;
+            tokio::select! {
+                () = give_up.cancelled() => return Err(error),
+                () = tokio::time::sleep(backoff(n_failures, fastrand::f64())) => {}
+            }
+        }
+    }
+
+    /// Whether the broker stopped this connection with a memory or disk alarm.
+    pub fn is_blocked(&self) -> bool {
+        *self.blocked.borrow()
+    }
+
+    /// Closes the connection; everything confirmed stays confirmed.
+    pub async fn close(&self) {
+        if let Some(link) = self.link.lock().await.take() {
+            let closing = link.connection.close(200, "done".into());
+            let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
+        }
+    }
+
+    async fn publish_on(&self, link: &Link, message: &Outgoing) -> Result<(), PublishError> {
+        let idle = link.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let channel = match idle {
+            Some(channel) => channel,
+            None => {
+                let channel = link.connection.create_channel().await.map_err(|error| unavailable(&error))?;
+                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| unavailable(&error))?;
+                channel
+            }
+        };
+        let unroutable = || PublishError::Unroutable { exchange: message.exchange.clone(), routing_key: message.routing_key.clone() };
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let sent = channel.basic_publish(
+            message.exchange.as_str().into(),
+            message.routing_key.as_str().into(),
+            options,
+            &message.body,
+            message.properties.clone(),
+        );
+        let confirmed = match sent.await {
+            Ok(confirm) => confirm.await,
+            Err(error) => Err(error),
+        };
+        let outcome = match confirmed {
+            Ok(Confirmation::Ack(None)) => Ok(()),
+            Ok(Confirmation::Ack(Some(returned))) if returned.delivery.properties.message_id().as_ref() == message.message_id() => {
+                Err(unroutable())
+            }
+            // A return that is not ours would mean that the pairing broke: trust nothing on this channel.
+            Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => {
+                return Err(PublishError::Unavailable("the confirm does not belong to the message".into()));
+            }
+            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
+            // The exchange does not exist: the broker closes the channel, the connection lives on.
+            Err(error) if is_not_found(&error) => return Err(unroutable()),
+            Err(error) => return Err(unavailable(&error)),
+        };
+        link.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(channel);
+        outcome
+    }
+
+    async fn link(&self) -> Result<Arc<Link>, PublishError> {
+        let mut slot = self.link.lock().await;
+        if let Some(link) = slot.as_ref().filter(|link| link.connection.status().connected()) {
+            return Ok(Arc::clone(link));
+        }
+        let connection = self.connector.connect(Role::Publish).await.map_err(|error| PublishError::Unavailable(format!("{error:#}")))?;
+        self.watch_alarms(&connection);
+        let link = Arc::new(Link { connection, idle: std::sync::Mutex::default() });
+        *slot = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    fn watch_alarms(&self, connection: &Connection) {
+        let mut events = connection.events_listener();
+        let blocked = self.blocked.clone();
+        blocked.send_replace(false);
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                match event {
+                    lapin::Event::ConnectionBlocked(_) => blocked.send_replace(true),
+                    lapin::Event::ConnectionUnblocked => blocked.send_replace(false),
+                    lapin::Event::Error(_) => break,
+                    _ => continue,
+                };
+            }
+            blocked.send_replace(false);
+        });
+    }
+
+    async fn wait_until_unblocked(&self) -> Result<(), PublishError> {
+        // While blocked, a publish would sit in the socket and be sent again after its time-out.
+        let mut blocked = self.blocked.subscribe();
+        match tokio::time::timeout(self.connector.publish_timeout(), blocked.wait_for(|blocked| !blocked)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(PublishError::Unavailable("the broker blocks publishers: a memory or disk alarm".into())),
+        }
+    }
+
+    async fn drop_link(&self, broken: &Arc<Link>) {
+        let mut slot = self.link.lock().await;
+        if slot.as_ref().is_some_and(|link| Arc::ptr_eq(link, broken)) {
+            *slot = None;
+            self.blocked.send_replace(false);
+            drop(slot);
+            let broken = Arc::clone(broken);
+            // Closing waits for an answer that a vanished peer will not give.
+            tokio::spawn(async move {
+                let closing = broken.connection.close(200, "reconnecting".into());
+                let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
+            });
+        }
+    }
+}
+
+fn unavailable(error: &lapin::Error) -> PublishError {
+    PublishError::Unavailable(error.to_string())
+}
+
+fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(refusal) if refusal.get_id() == 404)
+}

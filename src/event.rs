@@ -1,0 +1,121 @@
+//! Job + outcome -> CloudEvents 1.0 JSON with an id that does not depend on when or how often it is made.
+//!
+//! Does no input or output; the time is an argument.
+
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::job::{JobId, Metadata};
+
+/// The contract's version, part of every event's type and id.
+const CONTRACT: &str = "v1";
+
+/// Namespace of event ids: UUIDv5 of the URL namespace and `idmill.document`.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5f0d_0f0e_5bb5_5f5a_9d43_3c1a_6f2e_8a71);
+
+/// A terminal event, ready to be published. `Debug` does not show the body.
+#[derive(Clone)]
+pub struct Event {
+    /// CloudEvents `id`: the same for every duplicate of the same job.
+    pub id: Uuid,
+    /// Routing key on the reply exchange: `document.read` or `document.failed`.
+    pub routing_key: &'static str,
+    /// The CloudEvents envelope in structured JSON mode.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event").field("id", &self.id).field("routing_key", &self.routing_key).finish_non_exhaustive()
+    }
+}
+
+/// Which life of which job an event speaks about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The job.
+    pub job_id: &'a JobId,
+    /// How often an operator replayed it from the dead letters. A replay's event is news, so it has an id of its own:
+    /// a consumer that drops duplicates by id must not drop the answer that it waited for.
+    pub replay: u32,
+    /// What the producer wants back.
+    pub metadata: &'a Metadata,
+}
+
+impl Event {
+    /// The event of a document that was read; `data` holds `fields`, `details` and `warnings`.
+    pub fn read(subject: Subject<'_>, data: Map<String, Value>, now: OffsetDateTime) -> Self {
+        Self::new(subject, "document.read", data, now)
+    }
+
+    /// The event of a job that was given up.
+    pub fn failed(subject: Subject<'_>, failure: &Failure, attempts: u32, now: OffsetDateTime) -> Self {
+        let mut data = Map::new();
+        data.insert(
+            "failure".into(),
+            json!({"class": failure.class, "dependency": failure.dependency, "reason": failure.reason, "attempts": attempts}),
+        );
+        Self::new(subject, "document.failed", data, now)
+    }
+
+    fn new(subject: Subject<'_>, routing_key: &'static str, mut data: Map<String, Value>, now: OffsetDateTime) -> Self {
+        let id = event_id(subject.job_id, subject.replay);
+        data.insert("metadata".into(), Value::Object(subject.metadata.0.clone()));
+        let envelope = json!({
+            "specversion": "1.0",
+            "id": id.to_string(),
+            "type": format!("idmill.{routing_key}.{CONTRACT}"),
+            "source": "idmill",
+            "subject": subject.job_id.as_str(),
+            "time": rfc3339(now),
+            "datacontenttype": "application/json",
+            "data": data,
+        });
+        Self { id, routing_key, body: envelope.to_string().into_bytes() }
+    }
+}
+
+/// The id that every event of this life of the job carries.
+pub fn event_id(job_id: &JobId, replay: u32) -> Uuid {
+    let name = match replay {
+        0 => format!("{CONTRACT}:{job_id}"),
+        n => format!("{CONTRACT}:{job_id}:replay-{n}"),
+    };
+    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+/// The moment in RFC 3339, in whole milliseconds of UTC.
+pub fn rfc3339(moment: OffsetDateTime) -> String {
+    let moment = moment.to_offset(time::UtcOffset::UTC);
+    let milliseconds = moment.replace_millisecond(moment.millisecond()).unwrap_or(moment);
+    milliseconds.format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn the_envelope_is_a_cloud_event() {
+        let job_id = JobId::parse("a-1").unwrap();
+        let metadata = Metadata(json!({"k": 1}).as_object().unwrap().clone());
+        let subject = Subject { job_id: &job_id, replay: 0, metadata: &metadata };
+        let failure = Failure::new(Class::BadImage, "the image is empty");
+        let event = Event::failed(subject, &failure, 1, datetime!(2030-01-02 03:04:05.678_901 UTC));
+        insta::assert_snapshot!(String::from_utf8(event.body).unwrap(), @r#"{"specversion":"1.0","id":"48e69b9e-b0ab-5b9e-a6a4-2b6d0db0a9e7","type":"idmill.document.failed.v1","source":"idmill","subject":"a-1","time":"2030-01-02T03:04:05.678Z","datacontenttype":"application/json","data":{"failure":{"class":"bad_image","dependency":null,"reason":"the image is empty","attempts":1},"metadata":{"k":1}}}"#);
+    }
+
+    #[test]
+    fn an_id_depends_on_the_job_and_its_life_alone() {
+        let id = |text: &str, replay| event_id(&JobId::parse(text).unwrap(), replay);
+        assert_eq!(id("a", 0), id("a", 0));
+        assert_ne!(id("a", 0), id("b", 0));
+        assert_ne!(id("a", 0), id("a", 1));
+    }
+}
