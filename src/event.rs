@@ -13,7 +13,7 @@ use crate::job::{JobId, Metadata};
 /// The contract's version, part of every event's type and id.
 const CONTRACT: &str = "v1";
 
-/// Namespace of event ids: UUIDv5 of the URL namespace and `idmill.document`.
+/// Namespace of event ids: drawn once, never to change, since every duplicate must carry the same id.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f0d_0f0e_5bb5_5f5a_9d43_3c1a_6f2e_8a71);
 
 /// A terminal event, ready to be published. `Debug` does not show the body.
@@ -108,7 +108,7 @@ mod tests {
         let subject = Subject { job_id: &job_id, replay: 0, metadata: &metadata };
         let failure = Failure::new(Class::BadImage, "the image is empty");
         let event = Event::failed(subject, &failure, 1, datetime!(2030-01-02 03:04:05.678_901 UTC));
-        insta::assert_snapshot!(String::from_utf8(event.body).unwrap(), @r#"{"specversion":"1.0","id":"48e69b9e-b0ab-5b9e-a6a4-2b6d0db0a9e7","type":"idmill.document.failed.v1","source":"idmill","subject":"a-1","time":"2030-01-02T03:04:05.678Z","datacontenttype":"application/json","data":{"failure":{"class":"bad_image","dependency":null,"reason":"the image is empty","attempts":1},"metadata":{"k":1}}}"#);
+        insta::assert_snapshot!(String::from_utf8(event.body).unwrap(), @r#"{"specversion":"1.0","id":"ca6479c8-a42e-5b22-bf46-0230e1e07a6b","type":"idmill.document.failed.v1","source":"idmill","subject":"a-1","time":"2030-01-02T03:04:05.678Z","datacontenttype":"application/json","data":{"failure":{"class":"bad_image","dependency":null,"reason":"the image is empty","attempts":1},"metadata":{"k":1}}}"#);
     }
 
     #[test]
