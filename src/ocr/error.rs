@@ -5,7 +5,7 @@ pub enum ImageError {
     #[error("the image is empty")]
     Empty,
     /// The first bytes are those of no image format that is read here.
-    #[error("the bytes are no JPEG, PNG, WebP or TIFF image")]
+    #[error("the bytes are no JPEG, PNG, WebP, TIFF or BMP image")]
     NotAnImage,
     /// The format is known and is not supported, HEIC and PDF for example.
     #[error("images of this format are not supported: {0}")]

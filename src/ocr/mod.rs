@@ -1,10 +1,27 @@
 //! Image bytes -> text lines and codes. CPU work only.
 //!
 //! Everything of `ort` and of `image` is in this module. It knows nothing of documents, queues or logs: what comes out
-//! is a [`Page`] of lines and codes in the upright frame, and what goes wrong is an [`ImageError`].
+//! is a [`Page`] of lines and codes in the upright frame, and what goes wrong is an [`OcrError`].
 
+mod alphabet;
+mod boxes;
+mod ctc;
+mod decode;
+mod detect;
+mod engine;
 mod error;
+mod geometry;
+mod network;
+mod order;
+mod orient;
 mod page;
+mod picture;
+mod recognise;
+mod weights;
 
+pub use decode::Limits;
+pub use engine::{Engine, OcrError};
 pub use error::ImageError;
+pub use network::RunError;
 pub use page::{Code, CodeKind, LATTICE_ALPHABET, Lattice, Line, Page, Point, Quad, Quality};
+pub use weights::{Fault, RUNTIME_LIBRARY, WEIGHTS, Weight, find_folder, read_checked};

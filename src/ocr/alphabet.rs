@@ -1,0 +1,50 @@
+//! The characters a recogniser can write, by class.
+
+use super::ctc::is_foreign;
+
+/// What each class of a recogniser stands for: class 0 is the blank, the last class is the space.
+pub(crate) struct Alphabet {
+    spellings: Vec<String>,
+    latin: Vec<bool>,
+}
+
+impl Alphabet {
+    /// From a dictionary with one character a line, without blank and space, with either kind of line end.
+    pub(crate) fn from_lines(lines: &str) -> Self {
+        let mut spellings = vec![String::new()];
+        spellings.extend(lines.trim_end_matches(['\r', '\n']).split('\n').map(|line| line.trim_end_matches('\r').to_owned()));
+        spellings.push(" ".to_owned());
+        let latin = spellings.iter().map(|spelling| !spelling.chars().any(|c| is_foreign(c) || c as u32 > 0x20CF)).collect();
+        Self { spellings, latin }
+    }
+
+    /// How many classes there are, blank and space included.
+    pub(crate) fn len(&self) -> usize {
+        self.spellings.len()
+    }
+
+    /// How a class is written; the blank as nothing.
+    pub(crate) fn spelling(&self, class: usize) -> &str {
+        &self.spellings[class]
+    }
+
+    /// Whether a class is a Latin letter, a digit, a mark or the blank.
+    pub(crate) fn is_latin(&self, class: usize) -> bool {
+        self.latin[class]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_line_end_gives_the_same_classes() {
+        for lines in ["A\nß\n中\n", "A\r\nß\r\n中\r\n"] {
+            let alphabet = Alphabet::from_lines(lines);
+            let all: Vec<&str> = (0..alphabet.len()).map(|class| alphabet.spelling(class)).collect();
+            assert_eq!(all, ["", "A", "ß", "中", " "]);
+            assert!(alphabet.is_latin(2) && !alphabet.is_latin(3));
+        }
+    }
+}

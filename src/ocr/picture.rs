@@ -1,0 +1,130 @@
+//! A decoded picture and how crops are sampled from it.
+
+use fast_image_resize as fir;
+use image::RgbImage;
+
+use super::geometry::Homography;
+use super::page::{Point, Quad};
+
+/// A picture with half-sized copies, so that small crops of large pictures are averaged and not aliased.
+pub(crate) struct Picture {
+    /// Full size first, each level half of the one before.
+    levels: Vec<RgbImage>,
+}
+
+impl Picture {
+    /// Takes a decoded image and prepares its half-sized copies.
+    pub(crate) fn new(full: RgbImage) -> Self {
+        let mut levels = vec![full];
+        while let Some(last) = levels.last() {
+            // Below this size nothing is ever cropped.
+            if last.width().min(last.height()) < 256 {
+                break;
+            }
+            let half = resize(last, last.width() / 2, last.height() / 2);
+            levels.push(half);
+        }
+        Self { levels }
+    }
+
+    /// The picture at full size.
+    pub(crate) fn full(&self) -> &RgbImage {
+        &self.levels[0]
+    }
+
+    /// The whole picture at `width` x `height`, averaged.
+    pub(crate) fn resized(&self, width: u32, height: u32) -> RgbImage {
+        // From the smallest copy that is still larger: the same result to the eye, and a quarter of the pixels or less.
+        let source = self.levels.iter().rev().find(|level| level.width() >= width && level.height() >= height).unwrap_or(self.full());
+        if source.dimensions() == (width, height) { source.clone() } else { resize(source, width, height) }
+    }
+
+    /// What lies inside `quad` (pixels of the full picture), straightened to `width` x `height`, as (3, H, W) planes in
+    /// the order blue, green, red, which is what the networks were trained on; values in [-1, 1].
+    pub(crate) fn crop_planes(&self, quad: &Quad, width: usize, height: usize) -> Vec<f32> {
+        let mut planes = vec![0.0; 3 * width * height];
+        let shrink = (quad.text_height() / height as f32).min(quad.text_width() / width as f32).max(1.0);
+        let level = (shrink.log2().floor() as usize).min(self.levels.len() - 1);
+        let source = &self.levels[level];
+        let scale_x = source.width() as f32 / self.full().width() as f32;
+        let scale_y = source.height() as f32 / self.full().height() as f32;
+        let corners = quad.0.map(|p| Point { x: p.x * scale_x, y: p.y * scale_y });
+        let target = Quad::from_edges(0.0, 0.0, width as f32, height as f32);
+        let Some(Homography([[a, b, c], [d, e, f], [g, h, i]])) = Homography::between(target.0, corners) else { return planes };
+        let (a, b, c, d, e, f, g, h, i) = (a as f32, b as f32, c as f32, d as f32, e as f32, f as f32, g as f32, h as f32, i as f32);
+        let (max_x, max_y) = (source.width() as f32 - 1.001, source.height() as f32 - 1.001);
+        let stride = source.width() as usize * 3;
+        let pixels = source.as_raw();
+        let (blue, rest) = planes.split_at_mut(width * height);
+        let (green, red) = rest.split_at_mut(width * height);
+        for row in 0..height {
+            let v = row as f32 + 0.5;
+            for column in 0..width {
+                let u = column as f32 + 0.5;
+                let w = 1.0 / (g * u + h * v + i);
+                let x = ((a * u + b * v + c) * w - 0.5).clamp(0.0, max_x);
+                let y = ((d * u + e * v + f) * w - 0.5).clamp(0.0, max_y);
+                let (x0, y0) = (x as usize, y as usize);
+                let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+                let at = y0 * stride + x0 * 3;
+                let upper = &pixels[at..at + 6];
+                let lower = &pixels[at + stride..at + stride + 6];
+                let mix = |channel: usize| {
+                    let top = f32::from(upper[channel]) * (1.0 - fx) + f32::from(upper[channel + 3]) * fx;
+                    let bottom = f32::from(lower[channel]) * (1.0 - fx) + f32::from(lower[channel + 3]) * fx;
+                    (top * (1.0 - fy) + bottom * fy) * (1.0 / 127.5) - 1.0
+                };
+                let out = row * width + column;
+                red[out] = mix(0);
+                green[out] = mix(1);
+                blue[out] = mix(2);
+            }
+        }
+        planes
+    }
+}
+
+/// Resizes with an averaging filter.
+fn resize(source: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    let mut target = fir::images::Image::new(width, height, fir::PixelType::U8x3);
+    let view = fir::images::ImageRef::new(source.width(), source.height(), source.as_raw(), fir::PixelType::U8x3)
+        .expect("an RGB image has three bytes a pixel");
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear)).use_alpha(false);
+    fir::Resizer::new().resize(&view, &mut target, &options).expect("both images have the same pixel type and are not empty");
+    RgbImage::from_raw(width, height, target.into_vec()).expect("the target has three bytes a pixel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gradient(width: u32, height: u32) -> Picture {
+        Picture::new(RgbImage::from_fn(width, height, |x, y| image::Rgb([(x / 4) as u8, (y / 4) as u8, 7])))
+    }
+
+    fn level(value: f32) -> f32 {
+        (value + 1.0) * 127.5
+    }
+
+    #[test]
+    fn a_level_crop_holds_the_pixels_it_covers() {
+        let planes = gradient(800, 600).crop_planes(&Quad::from_edges(100.0, 200.0, 200.0, 248.0), 100, 48);
+        let (blue, red) = (&planes[..4800], &planes[9600..]);
+        assert!((level(blue[0]) - 7.0).abs() < 0.1);
+        assert!((level(red[0]) - 25.0).abs() < 1.0 && (level(red[99]) - 49.0).abs() < 1.5);
+    }
+
+    #[test]
+    fn a_crop_upside_down_starts_at_its_own_first_corner() {
+        let Quad([a, b, c, d]) = Quad::from_edges(100.0, 200.0, 200.0, 248.0);
+        let planes = gradient(800, 600).crop_planes(&Quad([c, d, a, b]), 100, 48);
+        assert!((level(planes[9600]) - 49.0).abs() < 1.5);
+    }
+
+    #[test]
+    fn crops_reaching_over_the_edge_repeat_the_edge() {
+        let planes = gradient(400, 300).crop_planes(&Quad::from_edges(-50.0, -20.0, 50.0, 28.0), 100, 48);
+        assert!((level(planes[9600]) - 0.0).abs() < 0.1);
+    }
+}
