@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use idmill::config::Settings;
-use idmill::ocr::{Engine, Limits, Page, find_folder};
+use idmill::ocr::{Engine, Limits, Page, Weights, find_folder};
 use serde_json::{Value, json};
 
 fn main() -> anyhow::Result<()> {
@@ -15,7 +15,7 @@ fn main() -> anyhow::Result<()> {
     let (Some(folder), Some(out)) = (arguments.next(), arguments.next()) else { anyhow::bail!("usage: dump_pages FOLDER OUT") };
     let settings = Settings::load(None)?;
     let limits = Limits { max_pixels: settings.engine.max_pixels };
-    let mut engine = Engine::open(&find_folder(settings.engine.dir.as_deref())?, limits)?;
+    let mut engine = Engine::new(&Weights::load(&find_folder(settings.engine.dir.as_deref())?)?, limits)?;
     std::fs::create_dir_all(&out)?;
     let mut documents: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
     documents.sort_by_key(std::fs::DirEntry::file_name);

@@ -1,9 +1,13 @@
 //! The command line: a file a command.
 
+mod scan;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
 
 /// Reads identity documents for event-driven onboarding: AMQP jobs in, events out.
 #[derive(Debug, Parser)]
@@ -18,7 +22,9 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Scan(scan::Scan),
+}
 
 impl Cli {
     /// Runs the command to its end.
@@ -26,6 +32,9 @@ impl Cli {
     /// # Errors
     /// What kept the command from doing its work, with the context a person needs to act.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        match self.command {}
+        let settings = Settings::load(self.config.as_deref())?;
+        match self.command {
+            Command::Scan(scan) => scan.run(&settings),
+        }
     }
 }

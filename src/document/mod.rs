@@ -3,6 +3,9 @@
 //! Pure: no input or output, no clock (today's date is an argument), no logs. Every reader of a zone (machine-readable
 //! zone, barcode, visual zone) yields [`Candidate`]s; fusing weighs them and makes one [`Reading`].
 
+pub mod answer;
 mod field;
+mod read;
 
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
+pub use read::read;

@@ -1,7 +1,5 @@
 //! The engine: image bytes -> page.
 
-use std::path::Path;
-
 use unicode_normalization::UnicodeNormalization;
 
 use super::alphabet::Alphabet;
@@ -15,7 +13,7 @@ use super::orient::{LineOrientation, turned_over};
 use super::page::{Line, Page, Quad};
 use super::picture::Picture;
 use super::recognise::Recogniser;
-use super::weights;
+use super::weights::Weights;
 
 /// Why no page could be made.
 #[derive(Debug, thiserror::Error)]
@@ -45,21 +43,20 @@ const DETECTION_LONG_SIDE: u32 = 960;
 const DOUBT: f32 = 0.95;
 
 impl Engine {
-    /// Loads runtime and networks from a folder, checking each file.
+    /// Builds the networks; loads the runtime library where this is the process's first engine.
     ///
     /// # Errors
-    /// A file is missing or is another one; the message names it and says what to do.
-    pub fn open(folder: &Path, limits: Limits) -> anyhow::Result<Self> {
-        let environment = load_runtime(&folder.join(weights::RUNTIME_LIBRARY))?;
-        let network = |file: &str| Network::new(&environment, &weights::load(folder, file)?);
-        let dictionary = String::from_utf8(weights::load(folder, "tiny-dict.txt")?)?;
-        let accurate = network("small-rec.onnx")?;
+    /// The runtime library cannot be loaded or refuses a network.
+    pub fn new(weights: &Weights, limits: Limits) -> anyhow::Result<Self> {
+        let environment = load_runtime(&weights.runtime_library)?;
+        let network = |model: &[u8]| Network::new(&environment, model);
+        let accurate = network(&weights.accurate)?;
         let accurate_dictionary = accurate.metadata("character").unwrap_or_default();
         Ok(Self {
-            detector: TextDetector::new(network("tiny-det.onnx")?),
-            fast: Recogniser::new(network("tiny-rec.onnx")?, Alphabet::from_lines(&dictionary))?,
+            detector: TextDetector::new(network(&weights.detection)?),
+            fast: Recogniser::new(network(&weights.fast)?, Alphabet::from_lines(&weights.fast_dictionary))?,
             accurate: Recogniser::new(accurate, Alphabet::from_lines(&accurate_dictionary))?,
-            line_orientation: LineOrientation::new(network("line-orientation.onnx")?),
+            line_orientation: LineOrientation::new(network(&weights.line_orientation)?),
             limits,
         })
     }
@@ -83,7 +80,11 @@ impl Engine {
         let mut page = Page { width: frame.width, height: frame.height, to_original: frame.to_original.to_f32(), ..Page::default() };
         for quad in &quads {
             let mut transcript = self.fast.read(&picture, quad)?;
-            if transcript.confidence < DOUBT || !transcript.text.is_ascii() {
+            let mut lattice = None;
+            if may_be_machine_readable(&transcript.text) {
+                let (accurate, probabilities) = self.accurate.read_with_lattice(&picture, quad)?;
+                (transcript, lattice) = (accurate, Some(probabilities));
+            } else if transcript.confidence < DOUBT || !transcript.text.is_ascii() {
                 transcript = self.accurate.read(&picture, quad)?;
             }
             if transcript.text.trim().is_empty() {
@@ -93,12 +94,21 @@ impl Engine {
                 text: transcript.text.trim().nfc().collect(),
                 confidence: transcript.confidence,
                 quad: frame.from_original.map_quad(quad),
-                lattice: None,
+                lattice,
             });
         }
         order::sort(&mut page.lines);
         Ok(page)
     }
+}
+
+/// Whether a line may belong to a machine-readable zone: long, and made of what such zones are made of. Generous, since
+/// the zone's own reader decides.
+fn may_be_machine_readable(text: &str) -> bool {
+    let n_chars = text.chars().count();
+    let n_fitting = text.chars().filter(|c| matches!(c, 'A'..='Z' | '0'..='9' | '<' | '«' | ' ')).count();
+    let n_fillers = text.chars().filter(|c| matches!(c, '<' | '«')).count();
+    n_chars >= 15 && n_fitting * 10 >= n_chars * 8 && (n_fillers > 0 || n_chars >= 24)
 }
 
 /// The direction in which most text runs, in radians in -pi/2..=pi/2, long lines counting most; 0 without text.

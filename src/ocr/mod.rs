@@ -24,4 +24,4 @@ pub use engine::{Engine, OcrError};
 pub use error::ImageError;
 pub use network::RunError;
 pub use page::{Code, CodeKind, LATTICE_ALPHABET, Lattice, Line, Page, Point, Quad, Quality};
-pub use weights::{Fault, RUNTIME_LIBRARY, WEIGHTS, Weight, find_folder, read_checked};
+pub use weights::{Fault, RUNTIME_LIBRARY, WEIGHTS, Weight, Weights, find_folder, read_checked};

@@ -21,7 +21,7 @@ pub struct Weight {
 pub const RUNTIME_LIBRARY: &str = "libonnxruntime.so";
 
 /// Every file of weights the engine loads, with its checksum.
-pub const WEIGHTS: [Weight; 6] = [
+pub const WEIGHTS: [Weight; 5] = [
     Weight { file: "tiny-det.onnx", role: "text detection", sha256: "193bab7a04fca699a6c82e6abb5b81bdb28177f0abd4062552b04908dafb19f8" },
     Weight { file: "tiny-rec.onnx", role: "fast recognition", sha256: "9ef676d6ed3c88256a2d92c640c44f25b0c40947e111b14b8be8f594091563e6" },
     Weight {
@@ -33,11 +33,6 @@ pub const WEIGHTS: [Weight; 6] = [
         file: "small-rec.onnx",
         role: "accurate recognition",
         sha256: "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    },
-    Weight {
-        file: "orientation.onnx",
-        role: "orientation of the page",
-        sha256: "2f62c9bfb830a0b417241269fde7ef2d0ad5446c0ed2b8af33b1f6543545e8e2",
     },
     Weight {
         file: "line-orientation.onnx",
@@ -97,8 +92,35 @@ pub fn read_checked(folder: &Path, weight: &Weight) -> Result<Vec<u8>, Fault> {
     if digest == weight.sha256 { Ok(bytes) } else { Err(Fault::WrongContent) }
 }
 
+/// The content of the engine's files, checked; engines are built from it.
+pub struct Weights {
+    pub(crate) runtime_library: PathBuf,
+    pub(crate) detection: Vec<u8>,
+    pub(crate) fast: Vec<u8>,
+    pub(crate) fast_dictionary: String,
+    pub(crate) accurate: Vec<u8>,
+    pub(crate) line_orientation: Vec<u8>,
+}
+
+impl Weights {
+    /// Reads and checks all files of a folder.
+    ///
+    /// # Errors
+    /// A file is missing or is another one; the message names it and says what to do.
+    pub fn load(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            runtime_library: folder.join(RUNTIME_LIBRARY),
+            detection: load(folder, "tiny-det.onnx")?,
+            fast: load(folder, "tiny-rec.onnx")?,
+            fast_dictionary: String::from_utf8(load(folder, "tiny-dict.txt")?).context("the dictionary is not UTF-8")?,
+            accurate: load(folder, "small-rec.onnx")?,
+            line_orientation: load(folder, "line-orientation.onnx")?,
+        })
+    }
+}
+
 /// The table's entry of this name, read and checked.
-pub(crate) fn load(folder: &Path, file: &str) -> anyhow::Result<Vec<u8>> {
+fn load(folder: &Path, file: &str) -> anyhow::Result<Vec<u8>> {
     let weight = WEIGHTS.iter().find(|weight| weight.file == file).with_context(|| format!("{file} is not one of the engine's files"))?;
     match read_checked(folder, weight) {
         Ok(bytes) => Ok(bytes),

@@ -1,7 +1,9 @@
 //! Who reads a document: the engine in this process, or the hosted API. All of reqwest and jsonwebtoken.
 
+pub mod embedded;
 pub mod media;
 mod source;
 pub mod token;
 
+pub use embedded::EmbeddedReader;
 pub use source::{ImageSource, OpenImage};

@@ -1,0 +1,141 @@
+//! The reader in this process: a pool of engines, each with one thread's work at a time.
+
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::anyhow;
+use bytes::Bytes;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+
+use crate::config;
+use crate::document::{self, Reading, Side};
+use crate::failure::{Class, Failure};
+use crate::ocr::{Engine, Limits, OcrError, Page, Weights, find_folder};
+
+/// Reads documents with the engines inside; cloning shares them.
+#[derive(Clone)]
+pub struct EmbeddedReader {
+    pool: Arc<Pool>,
+    /// As many permits as engines, so that waiting for one takes no thread.
+    permits: Arc<Semaphore>,
+}
+
+impl EmbeddedReader {
+    /// Loads the weights once and opens the engines side by side.
+    ///
+    /// # Errors
+    /// The engine's folder is not found, or a file in it is missing or is another one.
+    pub fn open(settings: &config::Engine) -> anyhow::Result<Self> {
+        let weights = Weights::load(&find_folder(settings.dir.as_deref())?)?;
+        let limits = Limits { max_pixels: settings.max_pixels };
+        let n_instances = match settings.instances {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let engines = thread::scope(|scope| {
+            let opening: Vec<_> = (0..n_instances).map(|_| scope.spawn(|| Engine::new(&weights, limits))).collect();
+            opening
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("opening an engine panicked"))))
+                .collect::<anyhow::Result<Vec<Engine>>>()
+        })?;
+        Ok(Self {
+            pool: Arc::new(Pool { idle: Mutex::new(engines), returned: Condvar::new() }),
+            permits: Arc::new(Semaphore::new(n_instances)),
+        })
+    }
+
+    /// How many documents are read at the same time.
+    pub fn instances(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    /// Reads one document on a blocking thread, waiting for an idle engine without holding one.
+    ///
+    /// # Errors
+    /// `BadImage` names the side at fault; `Internal` is ours.
+    pub async fn read(&self, front: Bytes, back: Option<Bytes>) -> Result<Reading, Failure> {
+        let internal = |what: &str| Failure::new(Class::Internal, what);
+        let _permit = self.permits.acquire().await.map_err(|_| internal("the reader is closed"))?;
+        let reader = self.clone();
+        let span = tracing::Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(|| reader.read_here(&front, back.as_deref())))
+            .await
+            .unwrap_or_else(|_| Err(internal("reading the document was cut off")))
+    }
+
+    /// Reads one document on the calling thread, waiting for an idle engine.
+    ///
+    /// # Errors
+    /// As [`EmbeddedReader::read`].
+    pub fn read_here(&self, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
+        let mut engine = self.pool.take();
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut pages = vec![(Side::Front, page(&mut engine, Side::Front, front)?)];
+            if let Some(back) = back {
+                pages.push((Side::Back, page(&mut engine, Side::Back, back)?));
+            }
+            Ok(document::read(&pages, OffsetDateTime::now_utc().date()))
+        }))
+        .unwrap_or_else(|_| Err(Failure::new(Class::Internal, "the engine panicked")))
+    }
+}
+
+fn page(engine: &mut Engine, side: Side, bytes: &[u8]) -> Result<Page, Failure> {
+    engine.read(bytes).map_err(|error| match error {
+        OcrError::Image(fault) => Failure::new(Class::BadImage, format!("{}: {fault}", side_name(side))),
+        OcrError::Engine(fault) => Failure::new(Class::Internal, fault.to_string()),
+    })
+}
+
+fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Front => "front",
+        Side::Back => "back",
+    }
+}
+
+/// Engines that nobody uses right now.
+struct Pool {
+    idle: Mutex<Vec<Engine>>,
+    returned: Condvar,
+}
+
+impl Pool {
+    fn take(&self) -> Borrowed<'_> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.returned.wait_while(idle, |idle| idle.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        Borrowed { engine: idle.pop(), pool: self }
+    }
+}
+
+/// An engine in use; it goes back to the pool even when its user panics.
+struct Borrowed<'a> {
+    /// `None` only while it is dropped.
+    engine: Option<Engine>,
+    pool: &'a Pool,
+}
+
+impl Deref for Borrowed<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        self.engine.as_ref().expect("a borrowed engine is there until it is dropped")
+    }
+}
+
+impl DerefMut for Borrowed<'_> {
+    fn deref_mut(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("a borrowed engine is there until it is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.engine.take());
+        self.pool.returned.notify_one();
+    }
+}
