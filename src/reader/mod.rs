@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod media;
+pub mod remote;
 mod source;
 pub mod token;
 

@@ -1,0 +1,232 @@
+//! The request body, streamed: JSON prefix, base64 of the image bytes as they arrive, suffix.
+//!
+//! Neither an image nor its base64 text is ever held whole. The length is exact and known before the first byte is
+//! sent, since the store states the objects' lengths.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt, TryStreamExt};
+
+use crate::failure::{Class, Dependency, Failure};
+use crate::reader::media::{MediaType, SNIFF_BYTES};
+use crate::reader::{ImageSource, OpenImage};
+
+/// Most bytes that become base64 text at once; a multiple of three, so that nothing is left over between pieces.
+const PIECE_BYTES: usize = 48 * 1024;
+
+/// An opened image whose first bytes were looked at.
+pub(super) struct CheckedImage {
+    media: MediaType,
+    len: u64,
+    /// The bytes that were read to look at, then the rest.
+    chunks: BoxStream<'static, Result<Bytes, Failure>>,
+}
+
+/// Opens an image and checks its size and type on its first bytes, so that nothing is sent that must be refused.
+pub(super) async fn open_checked(source: &ImageSource, max_bytes: u64) -> Result<CheckedImage, Failure> {
+    let OpenImage { len, mut chunks } = source.open().await?;
+    if len == 0 {
+        return Err(Failure::new(Class::BadImage, "the image is empty"));
+    }
+    if len > max_bytes {
+        return Err(Failure::new(Class::BadImage, format!("the image is larger than {max_bytes} bytes")));
+    }
+    let mut seen: Vec<Bytes> = Vec::new();
+    let mut start = Vec::with_capacity(SNIFF_BYTES);
+    while start.len() < SNIFF_BYTES {
+        let Some(chunk) = chunks.try_next().await? else { break };
+        start.extend_from_slice(&chunk[..chunk.len().min(SNIFF_BYTES - start.len())]);
+        seen.push(chunk);
+    }
+    match MediaType::sniff(&start) {
+        Some(media) if media.is_supported() => {
+            Ok(CheckedImage { media, len, chunks: stream::iter(seen.into_iter().map(Ok)).chain(chunks).boxed() })
+        }
+        Some(media) => Err(Failure::new(Class::BadImage, format!("images of type {} are not supported", media.mime()))),
+        None => Err(Failure::new(Class::BadImage, "the object is no JPEG, PNG, WebP or TIFF image")),
+    }
+}
+
+/// A request body with its exact length.
+pub(super) struct Body {
+    /// Bytes that the stream yields, unless it fails.
+    pub(super) len: u64,
+    /// The bytes.
+    pub(super) stream: BoxStream<'static, Result<Bytes, Failure>>,
+}
+
+/// The names of the two keys in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    Camel,
+    Lower,
+}
+
+/// Builds the body out of the front and, where there is one, the back.
+pub(super) fn body(spelling: Spelling, front: CheckedImage, back: Option<CheckedImage>) -> Body {
+    let (front_key, back_key) = match spelling {
+        Spelling::Camel => ("frontPart", "backPart"),
+        Spelling::Lower => ("frontpart", "backpart"),
+    };
+    let mut parts = vec![text(format!(r#"{{"{front_key}":"data:{};base64,"#, front.media.mime())), encoded(front)];
+    if let Some(back) = back {
+        parts.push(text(format!(r#"","{back_key}":"data:{};base64,"#, back.media.mime())));
+        parts.push(encoded(back));
+    }
+    parts.push(text(r#""}"#.to_owned()));
+    let len = parts.iter().map(|part| part.len).sum();
+    Body { len, stream: stream::iter(parts.into_iter().map(|part| part.stream)).flatten().boxed() }
+}
+
+fn text(text: String) -> Body {
+    Body { len: text.len() as u64, stream: stream::once(async { Ok(Bytes::from(text)) }).boxed() }
+}
+
+fn encoded(image: CheckedImage) -> Body {
+    let pieces = image.chunks.flat_map(|chunk| stream::iter(split(chunk)));
+    Body { len: image.len.div_ceil(3) * 4, stream: base64(pieces, image.len).boxed() }
+}
+
+/// Cuts a chunk into pieces whose base64 text stays small.
+fn split(chunk: Result<Bytes, Failure>) -> Vec<Result<Bytes, Failure>> {
+    match chunk {
+        Err(failure) => vec![Err(failure)],
+        Ok(mut chunk) => {
+            let mut pieces = Vec::with_capacity(chunk.len() / PIECE_BYTES + 1);
+            while chunk.len() > PIECE_BYTES {
+                pieces.push(Ok(chunk.split_to(PIECE_BYTES)));
+            }
+            pieces.push(Ok(chunk));
+            pieces
+        }
+    }
+}
+
+/// Base64 of a stream of exactly `len` bytes; fails when it has more or fewer, since the length was promised.
+fn base64(
+    pieces: impl Stream<Item = Result<Bytes, Failure>> + Send + Unpin,
+    len: u64,
+) -> impl Stream<Item = Result<Bytes, Failure>> + Send {
+    struct State<S> {
+        pieces: S,
+        /// Up to two bytes that wait for a third.
+        rest: Vec<u8>,
+        missing: u64,
+        done: bool,
+    }
+    let changed = || Failure::of(Dependency::Storage, Class::Unavailable, "the object's length changed while it was read");
+    stream::try_unfold(State { pieces, rest: Vec::with_capacity(3), missing: len, done: false }, move |mut state| async move {
+        while !state.done {
+            let Some(piece) = state.pieces.try_next().await? else {
+                if state.missing > 0 {
+                    return Err(changed());
+                }
+                state.done = true;
+                let last = BASE64_STANDARD.encode(&state.rest);
+                return Ok(Some((Bytes::from(last), state)));
+            };
+            state.missing = state.missing.checked_sub(piece.len() as u64).ok_or_else(changed)?;
+            let mut joined = std::mem::take(&mut state.rest);
+            joined.extend_from_slice(&piece);
+            let whole = joined.len() - joined.len() % 3;
+            state.rest = joined.split_off(whole);
+            if whole > 0 {
+                return Ok(Some((Bytes::from(BASE64_STANDARD.encode(&joined)), state)));
+            }
+        }
+        Ok(None)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JPEG: &[u8] = b"\xFF\xD8\xFF\xE0\x00\x10JFIF and so on";
+
+    fn source_of(chunks: Vec<Vec<u8>>, len: u64) -> ImageSource {
+        ImageSource::new(move || {
+            let chunks: Vec<_> = chunks.iter().cloned().map(|chunk| Ok(Bytes::from(chunk))).collect();
+            async move { Ok(OpenImage { len, chunks: stream::iter(chunks).boxed() }) }
+        })
+    }
+
+    async fn collect(body: Body) -> Result<Vec<u8>, Failure> {
+        body.stream
+            .try_fold(Vec::new(), |mut all, chunk| async move {
+                all.extend_from_slice(&chunk);
+                Ok(all)
+            })
+            .await
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    proptest! {
+        #[test]
+        fn the_body_is_the_json_of_both_images_and_has_the_length_it_states(
+            tails in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..6),
+            one_sided in any::<bool>(),
+        ) {
+            let mut chunks = vec![JPEG.to_vec()];
+            chunks.extend(tails);
+            let bytes = chunks.concat();
+            let source = source_of(chunks, bytes.len() as u64);
+            run(async {
+                let front = open_checked(&source, 10_000).await.unwrap();
+                let back = if one_sided { None } else { Some(open_checked(&source, 10_000).await.unwrap()) };
+                let body = body(Spelling::Camel, front, back);
+                let stated = body.len;
+                let sent = collect(body).await.unwrap();
+                assert_eq!(sent.len() as u64, stated);
+                let json: serde_json::Value = serde_json::from_slice(&sent).unwrap();
+                let uri = format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(&bytes));
+                assert_eq!(json["frontPart"], uri);
+                assert_eq!(json["backPart"], if one_sided { serde_json::Value::Null } else { uri.into() });
+            });
+        }
+    }
+
+    #[test]
+    fn images_are_refused_before_anything_is_sent() {
+        run(async {
+            for (chunks, len, max) in [
+                (vec![], 0, 100),
+                (vec![JPEG.to_vec()], 101, 100),
+                (vec![b"<html>not an image</html>".to_vec()], 25, 100),
+                (vec![b"%PDF".to_vec(), b"-1.7 and so on".to_vec()], 18, 100),
+                (vec![vec![0xFF]], 1, 100),
+            ] {
+                let failure = open_checked(&source_of(chunks, len), max).await.map(drop).unwrap_err();
+                assert_eq!(failure.class, Class::BadImage);
+            }
+        });
+    }
+
+    #[test]
+    fn an_object_that_changes_its_length_fails_the_body() {
+        run(async {
+            for len in [JPEG.len() as u64 - 1, JPEG.len() as u64 + 1] {
+                let front = open_checked(&source_of(vec![JPEG.to_vec()], len), 100).await.unwrap();
+                assert_eq!(collect(body(Spelling::Camel, front, None)).await.unwrap_err().class, Class::Unavailable);
+            }
+        });
+    }
+
+    #[test]
+    fn large_chunks_are_cut_into_small_pieces() {
+        run(async {
+            let mut bytes = JPEG.to_vec();
+            bytes.resize(1_000_000, 7);
+            let front = open_checked(&ImageSource::from_bytes(bytes.into()), 2_000_000).await.unwrap();
+            let lengths: Vec<_> = body(Spelling::Lower, front, None).stream.map(|chunk| chunk.unwrap().len()).collect().await;
+            assert!(lengths.iter().all(|len| *len <= PIECE_BYTES / 3 * 4 + 4));
+        });
+    }
+}

@@ -1,0 +1,203 @@
+//! The client of the hosted API: `POST /ai/v1/ocr` with streamed bodies.
+//!
+//! Constant memory: see [`body`]. One call is one attempt, but for the two cases in which the second call is a different
+//! one: a fresh token after a 401, and the other spelling of the keys after a refusal that names them.
+
+mod answer;
+mod body;
+mod credentials;
+mod refusal;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+
+use self::body::Spelling;
+use self::credentials::Credentials;
+use super::ImageSource;
+use crate::config::{self, KeySpelling};
+use crate::document::Reading;
+use crate::failure::{Class, Dependency, Failure};
+
+/// Longest wait for a connection; the time-out of the call covers the rest.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of an answer that are read: seven short strings are expected.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Reads documents by asking the hosted API.
+pub struct RemoteReader {
+    client: reqwest::Client,
+    url: reqwest::Url,
+    credentials: Credentials,
+    key_spelling: KeySpelling,
+    /// Whether the API was seen to want the keys in lower case; for [`KeySpelling::Auto`].
+    wants_lower: AtomicBool,
+    duplicate_front: bool,
+    max_image_bytes: u64,
+}
+
+impl RemoteReader {
+    /// A reader as the settings describe it; images over `max_image_bytes` are refused before anything is sent.
+    ///
+    /// # Errors
+    /// The URL, the proxy or the credentials cannot be used; the message names the setting.
+    pub fn new(settings: &config::Remote, max_image_bytes: u64) -> anyhow::Result<Self> {
+        let url: reqwest::Url = settings.url.parse().context("reader.remote.url is no URL")?;
+        ensure!(matches!(url.scheme(), "http" | "https"), "reader.remote.url must begin with http:// or https://");
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("idmill/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(settings.timeout)
+            // A redirect would carry token and document to a host that nobody configured.
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(path) = &settings.ca_file {
+            let pem = std::fs::read(path).with_context(|| format!("failed to read reader.remote.ca_file: {}", path.display()))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem).context("reader.remote.ca_file holds no certificate")?;
+            ensure!(!certificates.is_empty(), "reader.remote.ca_file holds no certificate");
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder = match &settings.proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).context("reader.remote.proxy is no URL")?),
+            None => builder.no_proxy(),
+        };
+        Ok(Self {
+            client: builder.build().context("failed to set up the client of the OCR API")?,
+            url,
+            credentials: Credentials::new(settings)?,
+            key_spelling: settings.key_spelling,
+            wants_lower: AtomicBool::new(false),
+            duplicate_front: settings.duplicate_front,
+            max_image_bytes,
+        })
+    }
+
+    /// Has the document read.
+    ///
+    /// # Errors
+    /// What the images' store, the network or the API has against it, classed for the worker.
+    pub async fn read(&self, front: &ImageSource, back: Option<&ImageSource>) -> Result<Reading, Failure> {
+        let back = back.or(self.duplicate_front.then_some(front));
+        let mut token = self.token()?;
+        let mut spelling = self.spelling();
+        let (mut may_renew, mut may_respell) = (true, self.key_spelling == KeySpelling::Auto);
+        loop {
+            let answer = self.call(&token, spelling, front, back).await?;
+            if answer.status == 401 && may_renew {
+                may_renew = false;
+                self.credentials.forget(&token);
+                token = self.token()?;
+            } else if may_respell && refusal::names_a_body_key(answer.status, &answer.body) {
+                may_respell = false;
+                spelling = match spelling {
+                    Spelling::Camel => Spelling::Lower,
+                    Spelling::Lower => Spelling::Camel,
+                };
+            } else if (200..300).contains(&answer.status) {
+                self.wants_lower.store(spelling == Spelling::Lower, Ordering::Relaxed);
+                return answer::parse_answer(&answer.body);
+            } else {
+                return Err(refusal::failure_of_status(answer.status, answer.retry_after, &answer.body));
+            }
+        }
+    }
+
+    fn token(&self) -> Result<SecretString, Failure> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.credentials.token(now).map_err(|error| Failure::of(Dependency::Ocr, Class::Unauthorised, format!("{error:#}")))
+    }
+
+    fn spelling(&self) -> Spelling {
+        match self.key_spelling {
+            KeySpelling::Camel => Spelling::Camel,
+            KeySpelling::Lower => Spelling::Lower,
+            KeySpelling::Auto if self.wants_lower.load(Ordering::Relaxed) => Spelling::Lower,
+            KeySpelling::Auto => Spelling::Camel,
+        }
+    }
+
+    async fn call(
+        &self,
+        token: &SecretString,
+        spelling: Spelling,
+        front: &ImageSource,
+        back: Option<&ImageSource>,
+    ) -> Result<Answer, Failure> {
+        let front = body::open_checked(front, self.max_image_bytes).await?;
+        let back = match back {
+            Some(back) => Some(body::open_checked(back, self.max_image_bytes).await?),
+            None => None,
+        };
+        let body = body::body(spelling, front, back);
+        let mut authorization = HeaderValue::from_str(token.expose_secret())
+            .map_err(|_| Failure::of(Dependency::Ocr, Class::Unauthorised, "the token holds characters that no header may hold"))?;
+        authorization.set_sensitive(true);
+        let response = self
+            .client
+            .post(self.url.clone())
+            .header(AUTHORIZATION, authorization)
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_LENGTH, body.len)
+            .body(reqwest::Body::wrap_stream(body.stream))
+            .send()
+            .await
+            .map_err(|error| failure_of_transport(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| refusal::parse_retry_after(value, OffsetDateTime::now_utc()));
+        Ok(Answer { status, retry_after, body: collect(response).await? })
+    }
+}
+
+impl std::fmt::Debug for RemoteReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteReader").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
+}
+
+struct Answer {
+    status: u16,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+async fn collect(response: reqwest::Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    let mut chunks = std::pin::pin!(response.bytes_stream());
+    while let Some(chunk) = chunks.try_next().await.map_err(|error: reqwest::Error| failure_of_transport(&error))? {
+        let chunk: Bytes = chunk;
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(Failure::of(Dependency::Ocr, Class::Unavailable, "the OCR API's answer is larger than 1 MiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A call that brought no whole answer. A failure of the images' store, met while sending, is passed on as it is.
+fn failure_of_transport(error: &reqwest::Error) -> Failure {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        source = cause.source();
+    }
+    let reason = if error.is_timeout() {
+        "the OCR API did not answer in time"
+    } else if error.is_connect() {
+        "no connection to the OCR API (address, proxy or TLS)"
+    } else {
+        "the connection to the OCR API broke"
+    };
+    Failure::of(Dependency::Ocr, Class::Unavailable, reason)
+}
