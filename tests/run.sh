@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
+#
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration; all of them if none is named
+#
+# Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
+# stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib.sh
+. deploy/lib.sh
+
+private=$PWD/.private/tests
+# An outer setting would reach the tests' workers and the unit tests of the settings.
+for name in $(compgen -v IDMILL__ || true); do unset "$name"; done
+
+# Servers, weights and specimens, once.
+set_up() {
+  step "Setting up"
+  need_debian python3 fonts-dejavu-core fonts-liberation fonts-ocr-b
+  deploy/fetch-models.sh "${IDMILL_WEIGHTS:-weights}"
+  say "Starting RabbitMQ and SeaweedFS in $private"
+  # What an earlier run that was killed left behind: jobs in queues would reach this run's workers.
+  stop_servers
+  rm -rf "$private"
+  deploy/servers.sh broker start "$private/broker"
+  deploy/servers.sh store start "$private/store"
+  # shellcheck source=/dev/null
+  . "$private/broker/env.sh" && . "$private/store/env.sh"
+  IDMILL__ENGINE__DIR=$(cd "${IDMILL_WEIGHTS:-weights}" && pwd)
+  export IDMILL__ENGINE__DIR
+  export IDMILL_TEST_AMQP_URL=$AMQP_URL IDMILL_TEST_S3_ENDPOINT=$S3_ENDPOINT IDMILL_TEST_S3_KEY=$S3_KEY IDMILL_TEST_S3_SECRET=$S3_SECRET
+}
+
+stop_servers() {
+  deploy/servers.sh broker kill "$private/broker" || true
+  deploy/servers.sh store kill "$private/store" || true
+}
+
+run_format() { cargo fmt --check; }
+
+run_lint() {
+  cargo clippy --locked --all-targets -- -D warnings
+  need_debian shellcheck
+  shellcheck -x deploy/*.sh tests/*.sh .ci/run
+}
+
+run_unit() { cargo test --locked --lib --bins --examples; }
+
+run_integration() { cargo test --locked --test it; }
+
+run_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet; }
+
+all=(format lint docs unit integration)
+steps=("${@:-${all[@]}}")
+for name in "${steps[@]}"; do
+  declare -F "run_$name" >/dev/null || fail "no such step: $name; there are: ${all[*]}"
+done
+
+trap stop_servers EXIT
+set_up
+failed=()
+for name in "${steps[@]}"; do
+  step "$name"
+  "run_$name" || failed+=("$name")
+done
+
+step "Summary: ${#steps[@]} steps"
+for name in "${steps[@]}"; do
+  case " ${failed[*]} " in *" $name "*) say "  failed  $name" ;; *) say "  passed  $name" ;; esac
+done
+[ ${#failed[@]} -eq 0 ]
