@@ -40,9 +40,8 @@ stop_servers() {
 run_format() { cargo fmt --check; }
 
 run_lint() {
-  cargo clippy --locked --all-targets -- -D warnings
   need_debian shellcheck
-  shellcheck -x deploy/*.sh tests/*.sh .ci/run
+  cargo clippy --locked --all-targets -- -D warnings && shellcheck -x deploy/*.sh tests/*.sh .ci/run
 }
 
 run_unit() { cargo test --locked --lib --bins --examples; }
@@ -52,7 +51,8 @@ run_integration() { cargo test --locked --test it; }
 run_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet; }
 
 all=(format lint docs unit integration)
-steps=("${@:-${all[@]}}")
+steps=("$@")
+[ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do
   declare -F "run_$name" >/dev/null || fail "no such step: $name; there are: ${all[*]}"
 done
