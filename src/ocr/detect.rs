@@ -1,10 +1,11 @@
 //! Where the text is: runs the detection network over a whole picture.
 
 use super::boxes::{BoxParams, text_boxes};
+use super::frame::Frame;
 use super::geometry::TurnedRect;
 use super::network::{Network, RunError};
 use super::page::Point;
-use super::picture::Picture;
+use super::picture::{Picture, Range};
 
 /// Mean and deviation per channel that the network was trained with, as 0..=1, in the order of its input planes.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -24,25 +25,21 @@ impl TextDetector {
         Self { network }
     }
 
-    /// Boxes of text in pixels of the picture, looked for at a size of `long_side` pixels.
-    pub(crate) fn find(&mut self, picture: &Picture, long_side: u32) -> Result<Vec<TurnedRect>, RunError> {
-        let (full_width, full_height) = picture.full().dimensions();
-        let scale = long_side as f32 / full_width.max(full_height) as f32;
+    /// Boxes of text in pixels of the frame, looked for at a size of `long_side` pixels.
+    pub(crate) fn find(&mut self, picture: &Picture, frame: &Frame, long_side: u32) -> Result<Vec<TurnedRect>, RunError> {
+        let scale = long_side as f32 / frame.width.max(frame.height) as f32;
         let side = |full: u32| (((full as f32 * scale) / STRIDE as f32).round() as u32 * STRIDE).max(STRIDE);
-        let (width, height) = (side(full_width), side(full_height));
-        let small = picture.resized(width, height);
-        let (width, height) = (width as usize, height as usize);
-        let mut planes = vec![0.0; 3 * width * height];
-        for (channel, plane) in planes.chunks_exact_mut(width * height).enumerate() {
-            // Planes are blue, green, red; pixels are red, green, blue.
-            let factor = 1.0 / (255.0 * DEVIATION[channel]);
-            let offset = MEAN[channel] / DEVIATION[channel];
-            for (value, pixel) in plane.iter_mut().zip(small.as_raw().chunks_exact(3)) {
-                *value = f32::from(pixel[2 - channel]) * factor - offset;
-            }
-        }
-        let boxes = self.network.run(&planes, height, width, |_, map| text_boxes(map, width, height, &BoxParams::default()))?;
-        let (scale_x, scale_y) = (full_width as f32 / width as f32, full_height as f32 / height as f32);
+        let (width, height) = (side(frame.width), side(frame.height));
+        let range = Range { factor: DEVIATION.map(|d| 1.0 / (255.0 * d)), offset: std::array::from_fn(|i| MEAN[i] / DEVIATION[i]) };
+        let planes = if frame.is_whole() {
+            picture.planes(width, height, &range)
+        } else {
+            picture.crop_planes(&frame.corners(), width as usize, height as usize, &range)
+        };
+        let (map_width, map_height) = (width as usize, height as usize);
+        let read = |_: &[i64], map: &[f32]| text_boxes(map, map_width, map_height, &BoxParams::default());
+        let boxes = self.network.run(&planes, map_height, map_width, read)?;
+        let (scale_x, scale_y) = (frame.width as f32 / width as f32, frame.height as f32 / height as f32);
         Ok(boxes.into_iter().map(|found| stretched(found, scale_x, scale_y)).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::network::{Network, RunError};
 use super::page::{Point, Quad};
-use super::picture::Picture;
+use super::picture::{Picture, Range};
 
 /// Size of the crops that the network was trained on.
 const CROP: (usize, usize) = (192, 48);
@@ -23,7 +23,9 @@ impl LineOrientation {
 
     /// How much speaks for the lines being upside down, as summed log odds over the longest lines: positive for upside down.
     pub(crate) fn upside_down(&mut self, picture: &Picture, quads: &[Quad]) -> Result<f32, RunError> {
-        let mut longest: Vec<&Quad> = quads.iter().filter(|quad| quad.text_width() > 2.0 * quad.text_height()).collect();
+        // The fillers of a machine-readable zone, the longest lines there are, look alike from both sides.
+        let suited = |quad: &&Quad| (2.5..16.0).contains(&(quad.text_width() / quad.text_height().max(1.0)));
+        let mut longest: Vec<&Quad> = quads.iter().filter(suited).collect();
         longest.sort_by(|a, b| b.text_width().total_cmp(&a.text_width()));
         let mut log_odds = 0.0;
         for quad in longest.into_iter().take(MAX_VOTERS) {
@@ -40,7 +42,7 @@ impl LineOrientation {
         let aspect = quad.text_width() / quad.text_height().max(1.0);
         let head = start_of(quad, (max_width as f32 / height as f32 / aspect).min(1.0));
         let width = ((height as f32 * aspect).ceil() as usize).clamp(16, max_width);
-        let crop = picture.crop_planes(&head, width, height);
+        let crop = picture.crop_planes(&head, width, height, &Range::SYMMETRIC);
         let mut planes = vec![0.0; 3 * max_width * height];
         for (padded, row) in planes.chunks_exact_mut(max_width).zip(crop.chunks_exact(width)) {
             padded[..width].copy_from_slice(row);

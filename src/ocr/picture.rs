@@ -32,16 +32,24 @@ impl Picture {
         &self.levels[0]
     }
 
-    /// The whole picture at `width` x `height`, averaged.
-    pub(crate) fn resized(&self, width: u32, height: u32) -> RgbImage {
+    /// The whole picture at `width` x `height`, averaged, as [`Picture::crop_planes`] gives crops.
+    pub(crate) fn planes(&self, width: u32, height: u32, range: &Range) -> Vec<f32> {
         // From the smallest copy that is still larger: the same result to the eye, and a quarter of the pixels or less.
         let source = self.levels.iter().rev().find(|level| level.width() >= width && level.height() >= height).unwrap_or(self.full());
-        if source.dimensions() == (width, height) { source.clone() } else { resize(source, width, height) }
+        let small = resize(source, width, height);
+        let mut planes = vec![0.0; 3 * (width * height) as usize];
+        for (channel, plane) in planes.chunks_exact_mut((width * height) as usize).enumerate() {
+            let (factor, offset) = (range.factor[channel], range.offset[channel]);
+            for (value, pixel) in plane.iter_mut().zip(small.as_raw().chunks_exact(3)) {
+                *value = f32::from(pixel[2 - channel]) * factor - offset;
+            }
+        }
+        planes
     }
 
     /// What lies inside `quad` (pixels of the full picture), straightened to `width` x `height`, as (3, H, W) planes in
-    /// the order blue, green, red, which is what the networks were trained on; values in [-1, 1].
-    pub(crate) fn crop_planes(&self, quad: &Quad, width: usize, height: usize) -> Vec<f32> {
+    /// the order blue, green, red, which is what the networks were trained on.
+    pub(crate) fn crop_planes(&self, quad: &Quad, width: usize, height: usize, range: &Range) -> Vec<f32> {
         let mut planes = vec![0.0; 3 * width * height];
         let shrink = (quad.text_height() / height as f32).min(quad.text_width() / width as f32).max(1.0);
         let level = (shrink.log2().floor() as usize).min(self.levels.len() - 1);
@@ -72,16 +80,29 @@ impl Picture {
                 let mix = |channel: usize| {
                     let top = f32::from(upper[channel]) * (1.0 - fx) + f32::from(upper[channel + 3]) * fx;
                     let bottom = f32::from(lower[channel]) * (1.0 - fx) + f32::from(lower[channel + 3]) * fx;
-                    (top * (1.0 - fy) + bottom * fy) * (1.0 / 127.5) - 1.0
+                    top * (1.0 - fy) + bottom * fy
                 };
                 let out = row * width + column;
-                red[out] = mix(0);
-                green[out] = mix(1);
-                blue[out] = mix(2);
+                blue[out] = mix(2) * range.factor[0] - range.offset[0];
+                green[out] = mix(1) * range.factor[1] - range.offset[1];
+                red[out] = mix(0) * range.factor[2] - range.offset[2];
             }
         }
         planes
     }
+}
+
+/// How bytes of a channel become the values a network takes: `byte * factor - offset`, in the order of its planes.
+pub(crate) struct Range {
+    /// Per plane.
+    pub(crate) factor: [f32; 3],
+    /// Per plane.
+    pub(crate) offset: [f32; 3],
+}
+
+impl Range {
+    /// Bytes to [-1, 1].
+    pub(crate) const SYMMETRIC: Self = Self { factor: [1.0 / 127.5; 3], offset: [1.0; 3] };
 }
 
 /// Resizes with an averaging filter.
@@ -109,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_level_crop_holds_the_pixels_it_covers() {
-        let planes = gradient(800, 600).crop_planes(&Quad::from_edges(100.0, 200.0, 200.0, 248.0), 100, 48);
+        let planes = gradient(800, 600).crop_planes(&Quad::from_edges(100.0, 200.0, 200.0, 248.0), 100, 48, &Range::SYMMETRIC);
         let (blue, red) = (&planes[..4800], &planes[9600..]);
         assert!((level(blue[0]) - 7.0).abs() < 0.1);
         assert!((level(red[0]) - 25.0).abs() < 1.0 && (level(red[99]) - 49.0).abs() < 1.5);
@@ -118,13 +139,13 @@ mod tests {
     #[test]
     fn a_crop_upside_down_starts_at_its_own_first_corner() {
         let Quad([a, b, c, d]) = Quad::from_edges(100.0, 200.0, 200.0, 248.0);
-        let planes = gradient(800, 600).crop_planes(&Quad([c, d, a, b]), 100, 48);
+        let planes = gradient(800, 600).crop_planes(&Quad([c, d, a, b]), 100, 48, &Range::SYMMETRIC);
         assert!((level(planes[9600]) - 49.0).abs() < 1.5);
     }
 
     #[test]
     fn crops_reaching_over_the_edge_repeat_the_edge() {
-        let planes = gradient(400, 300).crop_planes(&Quad::from_edges(-50.0, -20.0, 50.0, 28.0), 100, 48);
+        let planes = gradient(400, 300).crop_planes(&Quad::from_edges(-50.0, -20.0, 50.0, 28.0), 100, 48, &Range::SYMMETRIC);
         assert!((level(planes[9600]) - 0.0).abs() < 0.1);
     }
 }

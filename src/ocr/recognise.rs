@@ -6,7 +6,7 @@ use super::alphabet::Alphabet;
 use super::ctc::{self, Transcript};
 use super::network::{Network, RunError};
 use super::page::{Lattice, Quad};
-use super::picture::Picture;
+use super::picture::{Picture, Range};
 
 /// Height of the crops that the recognisers were trained on, in pixels.
 const CROP_HEIGHT: usize = 48;
@@ -50,7 +50,7 @@ impl Recogniser {
 
     fn run<T>(&mut self, picture: &Picture, quad: &Quad, decode: impl FnOnce(&[f32], usize, &Alphabet) -> T) -> Result<T, RunError> {
         let width = crop_width(quad);
-        let planes = picture.crop_planes(quad, width, CROP_HEIGHT);
+        let planes = picture.crop_planes(quad, width, CROP_HEIGHT, &Range::SYMMETRIC);
         let (alphabet, n_classes) = (&self.alphabet, self.alphabet.len());
         self.network.run(&planes, CROP_HEIGHT, width, |_, steps| decode(steps, n_classes, alphabet))
     }
