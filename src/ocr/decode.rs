@@ -17,13 +17,17 @@ pub struct Limits {
 /// Below this short side no line of a document is legible.
 const MIN_SIDE: u32 = 32;
 
-/// Decodes an image and turns it upright as its EXIF orientation says; transparency becomes white paper.
+/// Looks at an image without decoding it: what can be said from its first bytes, its header and its markers.
 ///
 /// # Errors
-/// What about the bytes kept them from being an image.
-pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageError> {
+/// What about the bytes will keep them from being read.
+pub fn inspect(bytes: &[u8], limits: Limits) -> Result<(), ImageError> {
+    open(bytes, limits).map(drop)
+}
+
+fn open(bytes: &[u8], limits: Limits) -> Result<impl ImageDecoder, ImageError> {
     let format = sniff(bytes)?;
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|_| ImageError::Corrupt)?;
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|_| ImageError::Corrupt)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels {
@@ -35,6 +39,15 @@ pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageErro
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(ImageError::Corrupt);
     }
+    Ok(decoder)
+}
+
+/// Decodes an image and turns it upright as its EXIF orientation says; transparency becomes white paper.
+///
+/// # Errors
+/// What about the bytes kept them from being an image.
+pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageError> {
+    let mut decoder = open(bytes, limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| ImageError::Corrupt)?;
     picture.apply_orientation(orientation);

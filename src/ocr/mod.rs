@@ -21,7 +21,7 @@ mod picture;
 mod recognise;
 mod weights;
 
-pub use decode::Limits;
+pub use decode::{Limits, inspect};
 pub use engine::{Engine, OcrError};
 pub use error::ImageError;
 pub use network::RunError;

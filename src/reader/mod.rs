@@ -2,9 +2,11 @@
 
 pub mod embedded;
 pub mod media;
+mod order;
 pub mod remote;
 mod source;
 pub mod token;
 
 pub use embedded::EmbeddedReader;
+pub use order::Reader;
 pub use source::{ImageSource, OpenImage};

@@ -1,0 +1,211 @@
+//! The readers behind one door, asked in the order that the settings name.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::embedded::EmbeddedReader;
+use super::remote::RemoteReader;
+use super::source::ImageSource;
+use crate::circuit::{Circuit, Limits, Signal};
+use crate::config::{ReaderOrder, Settings};
+use crate::document::{FieldName, Reading};
+use crate::failure::{Class, Dependency, Failure};
+
+/// Whoever reads documents for this process.
+pub struct Reader {
+    order: Order,
+    /// Largest image in bytes.
+    max_image_bytes: u64,
+}
+
+enum Order {
+    Embedded(EmbeddedReader),
+    Remote(RemoteReader),
+    RemoteThenEmbedded { remote: RemoteReader, embedded: EmbeddedReader, circuit: Mutex<Circuit> },
+    EmbeddedThenRemote { embedded: EmbeddedReader, remote: RemoteReader, required: Vec<FieldName> },
+}
+
+impl Reader {
+    /// Opens the readers that the settings' order names, and no other: a remote-only worker needs no weights.
+    ///
+    /// # Errors
+    /// What keeps one of them from being opened; the message names the setting.
+    pub fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let max_image_bytes = settings.storage.max_object_bytes;
+        let embedded = || EmbeddedReader::open(&settings.engine);
+        let remote = || RemoteReader::new(&settings.reader.remote, max_image_bytes);
+        let order = match settings.reader.order {
+            ReaderOrder::Embedded => Order::Embedded(embedded()?),
+            ReaderOrder::Remote => Order::Remote(remote()?),
+            ReaderOrder::RemoteThenEmbedded => {
+                let limits = Limits { threshold: settings.retry.circuit_threshold, probe_interval: settings.retry.probe_interval };
+                Order::RemoteThenEmbedded { remote: remote()?, embedded: embedded()?, circuit: Mutex::new(Circuit::new(limits)) }
+            }
+            ReaderOrder::EmbeddedThenRemote => {
+                let required = settings.reader.required_fields.iter().map(|name| required_field(name)).collect::<Result<_, _>>()?;
+                Order::EmbeddedThenRemote { embedded: embedded()?, remote: remote()?, required }
+            }
+        };
+        Ok(Self { order, max_image_bytes })
+    }
+
+    /// How many documents the engine inside reads at the same time; `None` when only the remote reader is asked.
+    pub fn engine_instances(&self) -> Option<usize> {
+        match &self.order {
+            Order::Embedded(embedded) | Order::RemoteThenEmbedded { embedded, .. } | Order::EmbeddedThenRemote { embedded, .. } => {
+                Some(embedded.instances())
+            }
+            Order::Remote(_) => None,
+        }
+    }
+
+    /// Reads one document; without `back` it has one side.
+    ///
+    /// # Errors
+    /// What the images, their store, the engine or the hosted API has against it.
+    pub async fn read(&self, front: &ImageSource, back: Option<&ImageSource>) -> Result<Reading, Failure> {
+        match &self.order {
+            Order::Embedded(embedded) => self.read_embedded(embedded, front, back).await,
+            Order::Remote(remote) => remote.read(front, back).await,
+            Order::RemoteThenEmbedded { remote, embedded, circuit } => {
+                if may_ask(circuit) {
+                    let outcome = remote.read(front, back).await;
+                    if !note(circuit, &outcome) {
+                        // The worker must not pause for this dependency: there is another reader.
+                        return outcome
+                            .map_err(|failure| Failure { dependency: failure.dependency.filter(|d| *d != Dependency::Ocr), ..failure });
+                    }
+                    tracing::warn!("the OCR API is out of order, documents are read by the engine inside meanwhile");
+                }
+                self.read_embedded(embedded, front, back).await
+            }
+            Order::EmbeddedThenRemote { embedded, remote, required } => {
+                let outcome = self.read_embedded(embedded, front, back).await;
+                let is_enough = match &outcome {
+                    Ok(reading) => !reading.fields.is_empty() && required.iter().all(|name| !reading.value(*name).is_empty()),
+                    Err(failure) => failure.class != Class::Internal,
+                };
+                if is_enough {
+                    return outcome;
+                }
+                match (outcome, remote.read(front, back).await) {
+                    (_, Ok(reading)) => Ok(reading),
+                    // A reading that misses a field is worth more than a refusal to complete it.
+                    (Ok(reading), Err(_)) if !reading.fields.is_empty() => Ok(reading),
+                    (_, Err(failure)) => Err(failure),
+                }
+            }
+        }
+    }
+
+    async fn read_embedded(&self, embedded: &EmbeddedReader, front: &ImageSource, back: Option<&ImageSource>) -> Result<Reading, Failure> {
+        let fetch_back = async {
+            match back {
+                Some(back) => back.read_all(self.max_image_bytes).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (front, back) = tokio::try_join!(front.read_all(self.max_image_bytes), fetch_back)?;
+        let front = Bytes::from(front);
+        // Some clients send a single side twice; it need not be read twice.
+        let back = back.map(Bytes::from).filter(|back| *back != front);
+        embedded.read(front, back).await
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let order = match &self.order {
+            Order::Embedded(_) => ReaderOrder::Embedded,
+            Order::Remote(_) => ReaderOrder::Remote,
+            Order::RemoteThenEmbedded { .. } => ReaderOrder::RemoteThenEmbedded,
+            Order::EmbeddedThenRemote { .. } => ReaderOrder::EmbeddedThenRemote,
+        };
+        f.debug_struct("Reader").field("order", &order).finish_non_exhaustive()
+    }
+}
+
+fn required_field(name: &str) -> anyhow::Result<FieldName> {
+    serde_json::from_value(Value::String(name.to_owned())).with_context(|| format!("reader.required_fields names an unknown field: {name}"))
+}
+
+/// Whether the remote reader is to be asked: while its circuit is open, only when a probe is due.
+fn may_ask(circuit: &Mutex<Circuit>) -> bool {
+    let mut circuit = circuit.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    match circuit.probe_at() {
+        None => true,
+        Some(probe_at) if probe_at <= now => {
+            circuit.probe_started(now);
+            true
+        }
+        Some(_) => false,
+    }
+}
+
+/// Notes what a call showed; true when the circuit is open now.
+fn note(circuit: &Mutex<Circuit>, outcome: &Result<Reading, Failure>) -> bool {
+    let mut circuit = circuit.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(signal) = signal_of(outcome) {
+        circuit.note(signal, Instant::now());
+    }
+    outcome.is_err() && circuit.is_open()
+}
+
+/// What an outcome says about the hosted API; `None` where it says nothing, the images' store at fault for example.
+fn signal_of(outcome: &Result<Reading, Failure>) -> Option<Signal> {
+    let failure = match outcome {
+        Ok(_) => return Some(Signal::Healthy),
+        Err(failure) => failure,
+    };
+    match failure.class {
+        Class::Rejected | Class::NoData => Some(Signal::Healthy),
+        Class::Unavailable if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Failed),
+        Class::Throttled | Class::Unauthorised if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Refused),
+        Class::Unavailable | Class::Throttled | Class::Unauthorised => None,
+        Class::BadJob | Class::Expired | Class::BadImage | Class::ImageMissing | Class::Internal => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn outage() -> Result<Reading, Failure> {
+        Err(Failure::of(Dependency::Ocr, Class::Unavailable, "down"))
+    }
+
+    #[test]
+    fn the_engine_takes_over_when_the_circuit_opens_and_probes_go_on() {
+        let circuit = Mutex::new(Circuit::new(Limits { threshold: 2, probe_interval: Duration::from_secs(3600) }));
+        assert!(may_ask(&circuit));
+        assert!(!note(&circuit, &outage()), "one failure is the ladder's business");
+        assert!(note(&circuit, &outage()));
+        assert!(!may_ask(&circuit), "no probe is due yet");
+        let impatient = Mutex::new(Circuit::new(Limits { threshold: 1, probe_interval: Duration::ZERO }));
+        assert!(note(&impatient, &outage()));
+        assert!(may_ask(&impatient));
+        assert!(!note(&impatient, &Ok(Reading::default())));
+    }
+
+    #[test]
+    fn only_the_apis_own_faults_count_against_it() {
+        let of = |dependency, class| signal_of(&Err(Failure::of(dependency, class, "")));
+        assert_eq!(of(Dependency::Ocr, Class::Unauthorised), Some(Signal::Refused));
+        assert_eq!(of(Dependency::Storage, Class::Unavailable), None);
+        assert_eq!(signal_of(&Err(Failure::new(Class::Rejected, ""))), Some(Signal::Healthy));
+        assert_eq!(signal_of(&Err(Failure::new(Class::BadImage, ""))), None);
+    }
+
+    #[test]
+    fn required_fields_are_known_names() {
+        assert_eq!(required_field("idNumber").unwrap(), FieldName::IdNumber);
+        assert!(required_field("shoeSize").is_err());
+    }
+}
