@@ -19,12 +19,17 @@ set_up() {
   step "Setting up"
   need_debian python3 fonts-dejavu-core fonts-liberation fonts-ocr-b
   deploy/fetch-models.sh "${IDMILL_WEIGHTS:-weights}"
+  export IDMILL_TEST_SPECIMENS=$private/specimens
   say "Starting RabbitMQ and SeaweedFS in $private"
   # What an earlier run that was killed left behind: jobs in queues would reach this run's workers.
   stop_servers
   rm -rf "$private"
   deploy/servers.sh broker start "$private/broker"
   deploy/servers.sh store start "$private/store"
+  say "Rendering specimens"
+  for distortion in none mild hard; do
+    cargo run --locked --quiet --example specimen -- --out "$IDMILL_TEST_SPECIMENS/${distortion/none/clean}" --distort "$distortion"
+  done
   # shellcheck source=/dev/null
   . "$private/broker/env.sh" && . "$private/store/env.sh"
   IDMILL__ENGINE__DIR=$(cd "${IDMILL_WEIGHTS:-weights}" && pwd)

@@ -101,9 +101,9 @@ impl Stage {
         key
     }
 
-    /// Uploads a rendered specimen's images; returns the keys of front and back.
+    /// Uploads the images of a clean specimen, for example `td1-1`; returns the keys of front and back.
     pub(crate) async fn upload_specimen(&self, specimen: &str) -> (String, Option<String>) {
-        let folder = std::path::Path::new(&environment("IDMILL_TEST_SPECIMENS")).join(specimen);
+        let folder = std::path::Path::new(&environment("IDMILL_TEST_SPECIMENS")).join("clean").join(specimen);
         let front = std::fs::read(folder.join("front.jpg")).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let front = self.upload(&format!("{specimen}/front.jpg"), front).await;
         let back = match std::fs::read(folder.join("back.jpg")) {
