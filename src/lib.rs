@@ -6,6 +6,7 @@
 //! ([`job`], [`failure`], [`retry`], [`circuit`], [`event`], [`document`]) do no input or output at all, [`ocr`] is CPU work only,
 //! and each foreign client is imported in one place ([`broker`]: lapin, [`storage`]: aws-sdk-s3, [`reader`]: reqwest).
 
+pub mod api;
 pub mod broker;
 pub mod circuit;
 pub mod cli;
@@ -13,7 +14,12 @@ pub mod config;
 pub mod document;
 pub mod event;
 pub mod failure;
+pub mod health;
 pub mod job;
 pub mod ocr;
+pub mod process;
 pub mod reader;
 pub mod retry;
+pub mod storage;
+pub mod telemetry;
+pub mod worker;

@@ -8,12 +8,16 @@ mod connect;
 mod delivery;
 mod message;
 mod publisher;
+mod replies;
 mod session;
 mod topology;
+
+pub(crate) use connect::backoff;
 
 pub use connect::{Connector, Role};
 pub use delivery::{Delivery, LeaseLost};
 pub use message::{History, Outgoing, header};
 pub use publisher::{PublishError, Publisher};
+pub use replies::Replies;
 pub use session::{Deliveries, Session};
 pub use topology::{Names, SetUpError, set_up};

@@ -1,10 +1,14 @@
 //! The command line: a file a command.
 
 mod scan;
+mod submit;
+mod worker;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::Settings;
@@ -23,6 +27,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Worker(worker::WorkerArgs),
+    Submit(submit::SubmitArgs),
     Scan(scan::Scan),
 }
 
@@ -34,7 +40,20 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let settings = Settings::load(self.config.as_deref())?;
         match self.command {
+            Command::Worker(args) => block_on(args.run(settings)),
+            Command::Submit(args) => block_on(args.run(settings)),
             Command::Scan(scan) => scan.run(&settings),
         }
     }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the tokio runtime")?.block_on(command)
+}
+
+/// Prints a command's result on stdout.
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
+    text.push('\n');
+    std::io::stdout().write_all(text.as_bytes()).context("failed to write to stdout")
 }

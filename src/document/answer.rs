@@ -22,6 +22,15 @@ pub fn seven_keys(reading: &Reading) -> Map<String, Value> {
     keys
 }
 
+/// The `data` of a `document.read` event.
+pub fn event_data(reading: &Reading) -> Map<String, Value> {
+    let mut data = Map::new();
+    data.insert("fields".into(), Value::Object(seven_keys(reading)));
+    data.insert("details".into(), Value::Object(details(reading)));
+    data.insert("warnings".into(), json!(reading.warnings));
+    data
+}
+
 /// Every field that was read with what speaks for it, the machine-readable lines and the signals of quality.
 pub fn details(reading: &Reading) -> Map<String, Value> {
     let mut details = Map::new();

@@ -1,0 +1,60 @@
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::api::probes;
+use crate::broker::Connector;
+use crate::config::{ReaderOrder, Settings};
+use crate::health::Health;
+use crate::process::Processor;
+use crate::reader::Reader;
+use crate::storage::Storage;
+use crate::telemetry::{start_logging, start_metrics};
+use crate::worker::{Params, Worker, run_until_signal};
+
+/// Jobs in flight of a worker that only waits for the hosted API.
+const REMOTE_CONCURRENCY: u16 = 32;
+
+/// Takes jobs from the queue until SIGTERM: reads, publishes events, retries, dead-letters.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  IDMILL__BROKER__URL=amqp://user:password@rabbit:5672/%2f IDMILL__STORAGE__BUCKET=applicants idmill worker"
+)]
+pub(super) struct WorkerArgs {}
+
+impl WorkerArgs {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        start_logging(&settings.telemetry)?;
+        let metrics = start_metrics()?;
+        let health = Arc::new(Health::default());
+        let storage = Storage::new(settings.storage.clone()).await?;
+        let reader = Reader::open(&settings).context("failed to make the reader ready")?;
+        let params = Params {
+            concurrency: concurrency(&settings),
+            reads_remotely: settings.reader.order != ReaderOrder::Embedded,
+            worker: settings.worker.clone(),
+            retry: settings.retry.clone(),
+            topology: settings.topology.clone(),
+        };
+        let worker = Worker::new(params, Connector::new(settings.broker.clone()), Processor { storage, reader }, Arc::clone(&health));
+        if let Some(address) = settings.worker.listen {
+            let listener =
+                tokio::net::TcpListener::bind(address).await.with_context(|| format!("failed to listen on worker.listen, {address}"))?;
+            tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
+            tokio::spawn(async move { axum::serve(listener, probes(health, metrics)).await });
+        }
+        run_until_signal(Arc::new(worker)).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What the setting says; else two jobs per core, so that one is fetched while the other is read.
+fn concurrency(settings: &Settings) -> u16 {
+    let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match (settings.worker.concurrency, settings.reader.order) {
+        (0, ReaderOrder::Remote) => REMOTE_CONCURRENCY,
+        (0, _) => u16::try_from(2 * n_cores).unwrap_or(u16::MAX),
+        (set, _) => set,
+    }
+}

@@ -1,0 +1,39 @@
+//! One job from its object keys to a reading: a list of steps. Knows nothing of queues and retries.
+
+use std::time::Instant;
+
+use metrics::histogram;
+
+use crate::document::Reading;
+use crate::failure::{Class, Failure};
+use crate::job::Job;
+use crate::reader::Reader;
+use crate::storage::Storage;
+use crate::telemetry::metric::STEP_SECONDS;
+
+/// What a job needs to be processed.
+pub struct Processor {
+    /// Where the images are.
+    pub storage: Storage,
+    /// Who reads them.
+    pub reader: Reader,
+}
+
+impl Processor {
+    /// Reads the document that the job names.
+    ///
+    /// # Errors
+    /// The first step's failure; [`Class::NoData`] when everything worked and nothing was found.
+    pub async fn process(&self, job: &Job) -> Result<Reading, Failure> {
+        let bucket = self.storage.bucket_of(job)?;
+        let front = self.storage.image(bucket, &job.front);
+        let back = job.back.as_ref().map(|key| self.storage.image(bucket, key));
+        let started = Instant::now();
+        let reading = self.reader.read(&front, back.as_ref()).await?;
+        histogram!(STEP_SECONDS, "step" => "read").record(started.elapsed());
+        if reading.fields.is_empty() {
+            return Err(Failure::new(Class::NoData, "no field was found on the images"));
+        }
+        Ok(reading)
+    }
+}

@@ -1,0 +1,203 @@
+//! Object key -> bytes, within limits. All of aws-sdk-s3; knows nothing of queues and of documents.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, ProvideCredentials, Region, ResponseChecksumValidation};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use futures_util::stream;
+use futures_util::{StreamExt, TryFutureExt};
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+
+use crate::config::{self, read_secret};
+use crate::failure::{Class, Dependency, Failure};
+use crate::job::{Job, ObjectKey};
+use crate::reader::{ImageSource, OpenImage};
+
+/// Longest wait for a TCP connection to the store.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long credentials from a file are used before the file is read again.
+const CREDENTIALS_LIFE: Duration = Duration::from_secs(300);
+
+/// Images in S3.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    client: Client,
+    settings: config::Storage,
+}
+
+impl Storage {
+    /// A client for these settings; connects at the first request.
+    ///
+    /// # Errors
+    /// The credentials file cannot be read.
+    pub async fn new(settings: config::Storage) -> anyhow::Result<Self> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(path) = &settings.credentials_file {
+            let file = CredentialsFile { path: path.clone() };
+            file.read().context("failed to read the credentials for S3")?;
+            loader = loader.credentials_provider(file);
+        }
+        let region = settings.region.clone().or_else(|| settings.endpoint.as_ref().map(|_| "us-east-1".into()));
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region));
+        }
+        let shared = loader.load().await;
+        let mut builder = aws_sdk_s3::config::Builder::from(&shared)
+            // Retries are ours: the circuit has to see each failure.
+            .force_path_style(settings.path_style)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+        if let Some(endpoint) = &settings.endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
+        if !settings.verify_checksums {
+            builder = builder.response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        }
+        Ok(Self { client: Client::from_conf(builder.build()), settings })
+    }
+
+    /// The bucket of a job's images.
+    ///
+    /// # Errors
+    /// [`Class::BadJob`] where the job names a bucket that is not on the allow-list.
+    pub fn bucket_of<'a>(&'a self, job: &'a Job) -> Result<&'a str, Failure> {
+        let Some(named) = &job.bucket else { return Ok(&self.settings.bucket) };
+        let allowed = *named == self.settings.bucket || self.settings.allowed_buckets.contains(named);
+        if allowed { Ok(named) } else { Err(Failure::new(Class::BadJob, "the job names a bucket that is not in storage.allowed_buckets")) }
+    }
+
+    /// The image at a key, to be opened when somebody wants to read it.
+    pub fn image(&self, bucket: &str, key: &ObjectKey) -> ImageSource {
+        let (storage, bucket, key) = (self.clone(), bucket.to_owned(), key.clone());
+        ImageSource::new(move || {
+            let (storage, bucket, key) = (storage.clone(), bucket.clone(), key.clone());
+            async move { storage.open(&bucket, &key).await }
+        })
+    }
+
+    /// Largest object that is read, in bytes.
+    pub fn max_object_bytes(&self) -> u64 {
+        self.settings.max_object_bytes
+    }
+
+    /// Uploads an object.
+    ///
+    /// # Errors
+    /// The store's refusal, in its own words.
+    pub async fn put(&self, key: &ObjectKey, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let request = self.client.put_object().bucket(&self.settings.bucket).key(key.as_str()).body(ByteStream::from(bytes));
+        request
+            .send()
+            .await
+            .map_err(|error| anyhow::anyhow!("{}", aws_sdk_s3::error::DisplayErrorContext(&error)))
+            .context("failed to upload to S3")?;
+        Ok(())
+    }
+
+    async fn open(&self, bucket: &str, key: &ObjectKey) -> Result<OpenImage, Failure> {
+        // One deadline for answer and body: the SDK has none by default, and its operation time-out leaves the body out.
+        let deadline = Instant::now() + self.settings.timeout;
+        let timeout = self.settings.timeout;
+        let overdue =
+            move || Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store took longer than {timeout:?}"));
+        let request = self.client.get_object().bucket(bucket).key(key.as_str()).send().map_err(|error| classify(&error));
+        let object = tokio::time::timeout_at(deadline, request).await.map_err(|_| overdue())??;
+        let len = u64::try_from(object.content_length().unwrap_or(0)).unwrap_or(0);
+        if len == 0 {
+            return Err(Failure::new(Class::BadImage, "the object is empty"));
+        }
+        if len > self.settings.max_object_bytes {
+            return Err(Failure::new(
+                Class::BadImage,
+                format!("the object has {len} bytes, storage.max_object_bytes is {}", self.settings.max_object_bytes),
+            ));
+        }
+        let chunks = stream::try_unfold((object.body, len), move |(mut body, n_missing)| async move {
+            let next = tokio::time::timeout_at(deadline, body.next()).await.map_err(|_| overdue())?;
+            let broken = || Failure::of(Dependency::Storage, Class::Unavailable, "the object store broke off in the middle of an object");
+            match next {
+                Some(Ok(chunk)) => {
+                    let n_missing = n_missing.checked_sub(chunk.len() as u64).ok_or_else(broken)?;
+                    Ok(Some((chunk, (body, n_missing))))
+                }
+                None if n_missing == 0 => Ok(None::<(Bytes, _)>),
+                Some(Err(_)) | None => Err(broken()),
+            }
+        });
+        Ok(OpenImage { len, chunks: chunks.boxed() })
+    }
+}
+
+/// The one place where the store's errors become ours. No key and no bucket of the job is in the words.
+fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
+    let SdkError::ServiceError(answer) = error else {
+        let what = match error {
+            SdkError::TimeoutError(_) => "did not answer in time",
+            SdkError::DispatchFailure(_) => "cannot be reached",
+            SdkError::ConstructionFailure(_) => {
+                return Failure::of(
+                    Dependency::Storage,
+                    Class::Unauthorised,
+                    "no request to the object store could be made: check region and credentials",
+                );
+            }
+            _ => "sent an answer that makes no sense",
+        };
+        return Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store {what}"));
+    };
+    let status = answer.raw().status().as_u16();
+    let code = answer.err().code().unwrap_or_default();
+    match (status, code) {
+        (404, "NoSuchBucket") => Failure::of(Dependency::Storage, Class::Unauthorised, "the bucket does not exist: check storage.bucket"),
+        (404, _) => Failure::new(Class::ImageMissing, "the object does not exist"),
+        (429, _) | (503, "SlowDown") => {
+            Failure::of(Dependency::Storage, Class::Throttled, format!("the object store asks to slow down ({status})"))
+        }
+        (408 | 500..=599, _) => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
+        // 403 is also what S3 answers for a missing object when s3:ListBucket is not granted.
+        (301 | 400 | 401 | 403, _) => Failure::of(
+            Dependency::Storage,
+            Class::Unauthorised,
+            format!("the object store refuses us ({status}): check credentials, region and bucket policy, s3:ListBucket included"),
+        ),
+        _ => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
+    }
+}
+
+/// Credentials in a mounted file, read again every few minutes, so that rotated ones are picked up.
+#[derive(Debug)]
+struct CredentialsFile {
+    path: PathBuf,
+}
+
+impl CredentialsFile {
+    fn read(&self) -> anyhow::Result<Credentials> {
+        let text = read_secret("storage.credentials_file", &self.path)?;
+        let mut lines = text.expose_secret().lines().map(str::trim);
+        let (Some(id), Some(secret)) = (lines.next(), lines.next()) else {
+            anyhow::bail!("storage.credentials_file must hold the access key id on its first line and the secret on its second");
+        };
+        Ok(Credentials::new(id, secret, None, Some(SystemTime::now() + CREDENTIALS_LIFE), "storage.credentials_file"))
+    }
+}
+
+impl ProvideCredentials for CredentialsFile {
+    fn provide_credentials<'a>(&'a self) -> ProvidedCredentials<'a>
+    where
+        Self: 'a,
+    {
+        ProvidedCredentials::ready(self.read().map_err(CredentialsError::provider_error))
+    }
+}

@@ -1,0 +1,285 @@
+//! The daemon: receive, process, decide, publish, acknowledge; pause, probe and drain. Knows nothing of images and S3.
+
+mod circuits;
+mod kept;
+mod run_job;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics::{counter, gauge};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::{Connector, Delivery, Names, Publisher, Session, SetUpError, backoff, set_up};
+use crate::circuit::Limits;
+use crate::config::{self, TopologyMode};
+use crate::health::Health;
+use crate::process::Processor;
+use crate::retry::Schedule;
+use crate::telemetry::metric::{IN_FLIGHT, SESSIONS};
+
+use circuits::Circuits;
+use kept::KeptEvents;
+
+/// Earlier deliveries without an answer that make a job suspect of killing the process. One is what every job in flight
+/// has after a broker's or a pod's restart; two is a pattern, and such a job is run alone, with nothing else taken,
+/// so that it takes nobody with it.
+const SUSPECT_DELIVERIES: u32 = 2;
+
+/// Pause of the probing loop when there is no job to probe with.
+const IDLE_PROBE: Duration = Duration::from_millis(200);
+
+/// What a worker is made of.
+#[derive(Debug, Clone)]
+pub struct Params {
+    /// Jobs in flight at once, which is also the prefetch; at least 1.
+    pub concurrency: u16,
+    /// Whether reading a document calls the hosted API, so that its circuit counts.
+    pub reads_remotely: bool,
+    /// Time-outs and limits of jobs.
+    pub worker: config::Worker,
+    /// Delays and circuits.
+    pub retry: config::Retry,
+    /// Names and mode of queues and exchanges.
+    pub topology: config::Topology,
+}
+
+/// The daemon's parts, shared by all jobs in flight.
+pub struct Worker {
+    params: Params,
+    names: Names,
+    schedule: Schedule,
+    connector: Connector,
+    publisher: Publisher,
+    processor: Processor,
+    circuits: Circuits,
+    kept: KeptEvents,
+    health: Arc<Health>,
+    in_flight: watch::Sender<usize>,
+    /// Asks for a new session: a queue that the topology promises is missing.
+    renew: Notify,
+}
+
+impl Worker {
+    /// A worker that is ready to [`run`](Self::run).
+    pub fn new(params: Params, connector: Connector, processor: Processor, health: Arc<Health>) -> Self {
+        let retry = &params.retry;
+        let schedule = Schedule {
+            delays: retry.delays.clone(),
+            missing_delays: retry.missing_delays.clone(),
+            defer_delays: retry.defer_delays.clone(),
+            give_up_after: retry.give_up_after,
+        };
+        let limits = Limits { threshold: retry.circuit_threshold.max(1), probe_interval: retry.probe_interval };
+        health.set("broker", "not connected yet");
+        Self {
+            names: Names::new(&params.topology.prefix),
+            schedule,
+            publisher: Publisher::new(connector.clone()),
+            connector,
+            processor,
+            circuits: Circuits::new(limits, Arc::clone(&health)),
+            kept: KeptEvents::new(params.worker.kept_results),
+            health,
+            in_flight: watch::Sender::new(0),
+            renew: Notify::new(),
+            params,
+        }
+    }
+
+    /// Takes and settles jobs until `shutdown` ends, then finishes what is in flight.
+    ///
+    /// # Errors
+    /// The broker's queues contradict the settings: nothing that waiting would heal.
+    pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut n_failures = 0;
+        while !shutdown.is_cancelled() {
+            match self.open_session().await {
+                Ok(session) => {
+                    n_failures = 0;
+                    self.health.clear("broker");
+                    counter!(SESSIONS).increment(1);
+                    tracing::info!(queue = self.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
+                    self.work(&session, &shutdown).await;
+                    if shutdown.is_cancelled() {
+                        self.health.set("broker", "shutting down");
+                        self.drain().await;
+                    } else {
+                        self.health.set("broker", "connection lost");
+                        tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
+                    }
+                    session.close().await;
+                }
+                Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| matches!(error, SetUpError::Conflict(_))) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    n_failures += 1;
+                    self.health.set("broker", format!("{error:#}"));
+                    tracing::warn!(error = format!("{error:#}"), n_failures, "failed to connect to the broker, trying again");
+                    tokio::select! {
+                        () = shutdown.cancelled() => {}
+                        () = tokio::time::sleep(backoff(n_failures, fastrand::f64())) => {}
+                    }
+                }
+            }
+        }
+        self.publisher.close().await;
+        Ok(())
+    }
+
+    async fn open_session(&self) -> anyhow::Result<Session> {
+        let session = Session::open(&self.connector, &self.names.jobs).await?;
+        let topology = &self.params.topology;
+        let holds = self.schedule.rungs();
+        let asking = set_up(session.connection(), &self.names, &holds, topology.delivery_limit, topology.mode);
+        match tokio::time::timeout(self.params.worker.job_budget, asking).await {
+            Ok(outcome) => outcome?,
+            Err(_) => anyhow::bail!("the broker did not answer a declaration in time"),
+        }
+        Ok(session)
+    }
+
+    /// Takes jobs until the session is lost or the worker shuts down.
+    async fn work(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) {
+        // A job that kills the process is the first of the queue after the restart. Taking one job at a time until the
+        // first one is known to be harmless keeps its neighbours out of the crash, and out of the delivery limit.
+        let mut cautious = true;
+        let ended = || shutdown.is_cancelled() || session.lost().is_cancelled();
+        while !ended() {
+            if self.circuits.probe_at().is_some() {
+                self.probe(session, shutdown).await;
+            } else if cautious {
+                match session.take_one().await {
+                    Ok(Some(delivery)) => cautious = self.take_carefully(delivery).await,
+                    Ok(None) => cautious = false,
+                    Err(_) => return,
+                }
+            } else if let Some(suspect) = self.consume(session, shutdown).await {
+                self.wait_until_idle().await;
+                cautious = self.take_carefully(suspect).await;
+            }
+        }
+    }
+
+    /// Runs a suspect job alone; any other is started beside the others. True when it was a suspect.
+    async fn take_carefully(self: &Arc<Self>, delivery: Delivery) -> bool {
+        let suspect = is_suspect(&delivery);
+        let running = self.start(delivery);
+        if suspect {
+            let _ = running.await;
+        }
+        suspect
+    }
+
+    /// Consumes at full concurrency until something ends it; returns a suspect job that ended it.
+    async fn consume(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) -> Option<Delivery> {
+        let mut circuits = self.circuits.subscribe();
+        let mut deliveries = session.consume(self.params.concurrency).await.ok()?;
+        let suspect = loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break None,
+                () = session.lost().cancelled() => return None,
+                () = self.renew.notified() => {
+                    session.lost().cancel();
+                    return None;
+                }
+                _ = circuits.wait_for(|n_open| *n_open > 0) => break None,
+                delivery = deliveries.next() => match delivery {
+                    Some(delivery) if is_suspect(&delivery) => break Some(delivery),
+                    Some(delivery) => drop(self.start(delivery)),
+                    // The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.
+                    None => {
+                        tracing::warn!(queue = self.names.jobs, "the broker cancelled the consumer");
+                        session.lost().cancel();
+                        return None;
+                    }
+                }
+            }
+        };
+        session.cancel(deliveries).await;
+        suspect
+    }
+
+    /// While a circuit is open: lets one job through per interval, when no other is in flight.
+    async fn probe(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) {
+        let Some(due) = self.circuits.probe_at() else { return };
+        let mut circuits = self.circuits.subscribe();
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = session.lost().cancelled() => return,
+            _ = circuits.wait_for(|n_open| *n_open == 0) => return,
+            () = async { tokio::time::sleep_until(due.into()).await; self.wait_until_idle().await } => {}
+        }
+        match session.take_one().await {
+            Ok(Some(delivery)) => {
+                self.circuits.probe_started();
+                let _ = self.start(delivery).await;
+            }
+            Ok(None) => tokio::time::sleep(IDLE_PROBE).await,
+            Err(_) => {}
+        }
+    }
+
+    /// Starts a job on a task of its own.
+    fn start(self: &Arc<Self>, delivery: Delivery) -> tokio::task::JoinHandle<()> {
+        let worker = Arc::clone(self);
+        worker.in_flight.send_modify(|n| *n += 1);
+        gauge!(IN_FLIGHT).increment(1.0);
+        tokio::spawn(async move {
+            run_job::run(&worker, delivery).await;
+            gauge!(IN_FLIGHT).decrement(1.0);
+            worker.in_flight.send_modify(|n| *n -= 1);
+        })
+    }
+
+    async fn wait_until_idle(&self) {
+        let _ = self.in_flight.subscribe().wait_for(|n| *n == 0).await;
+    }
+
+    async fn drain(&self) {
+        let n_in_flight = *self.in_flight.borrow();
+        tracing::info!(n_in_flight, "draining: no more jobs are taken");
+        let timeout = self.params.worker.drain_timeout;
+        if tokio::time::timeout(timeout, self.wait_until_idle()).await.is_err() {
+            tracing::warn!(
+                n_in_flight = *self.in_flight.borrow(),
+                ?timeout,
+                "jobs in flight did not finish in time and go back to the queue"
+            );
+        }
+    }
+}
+
+fn is_suspect(delivery: &Delivery) -> bool {
+    delivery.n_earlier_deliveries() >= SUSPECT_DELIVERIES
+}
+
+/// Runs a worker until the process is told to stop (SIGTERM, SIGINT).
+///
+/// # Errors
+/// See [`Worker::run`].
+pub async fn run_until_signal(worker: Arc<Worker>) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    worker.run(shutdown).await
+}
+
+/// Whether the topology is ours to make, so that a queue that went missing can be made again.
+fn makes_topology(params: &Params) -> bool {
+    params.topology.mode == TopologyMode::Declare
+}

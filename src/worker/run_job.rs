@@ -1,0 +1,244 @@
+//! One job from delivery to settlement. The order is the promise: publish, confirm, acknowledge.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use metrics::{counter, histogram};
+use time::OffsetDateTime;
+
+use super::kept::Key;
+use super::{Worker, makes_topology};
+use crate::broker::{Delivery, History, LeaseLost, Outgoing, PublishError};
+use crate::circuit::Signal;
+use crate::document::{Reading, answer};
+use crate::event::{Event, Subject};
+use crate::failure::{Class, Dependency, Failure};
+use crate::job::{Job, JobId, Metadata};
+use crate::retry::{self, Verdict};
+use crate::telemetry::metric::{JOB_SECONDS, JOBS, KEPT_RESULTS, PUBLISH_FAILURES, STEP_SECONDS};
+
+/// Pauses before trying again at once, in the same process: a blip heals here without burning an attempt, and an outage
+/// shows itself here, before the job is judged.
+const IMMEDIATE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
+
+/// How a job left the worker.
+enum End {
+    Read { kept: bool },
+    Retried(Failure, Duration),
+    Deferred(Failure, Duration),
+    DeadLettered(Failure),
+}
+
+/// The job's standing data through its run.
+struct Run<'a> {
+    worker: &'a Worker,
+    delivery: &'a Delivery,
+    history: History,
+    job_id: JobId,
+    metadata: Metadata,
+}
+
+/// Runs one job to its settlement, and says how it went in one line.
+pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
+    let started = Instant::now();
+    let mut history = delivery.history();
+    history.first_seen.get_or_insert_with(OffsetDateTime::now_utc);
+    let job_id = JobId::of_message(delivery.body(), delivery.message_id());
+    let parsed = Job::parse(delivery.body(), delivery.message_id());
+    let metadata = parsed.as_ref().map(|job| job.metadata.clone()).unwrap_or_default();
+    let run = Run { worker, delivery: &delivery, history, job_id, metadata };
+
+    let end = run.to_the_end(parsed).await;
+    let took_ms = started.elapsed().as_millis() as u64;
+    let (outcome, class) = match &end {
+        Ok(End::Read { .. }) => ("read", "none"),
+        Ok(End::Retried(failure, _)) => ("retried", failure.class.as_str()),
+        Ok(End::Deferred(failure, _)) => ("deferred", failure.class.as_str()),
+        Ok(End::DeadLettered(failure)) => ("failed", failure.class.as_str()),
+        Err(LeaseLost) => ("lost", "none"),
+    };
+    counter!(JOBS, "outcome" => outcome, "class" => class).increment(1);
+    histogram!(JOB_SECONDS, "outcome" => outcome).record(started.elapsed());
+    let (job, attempt, redelivered) = (run.job_id.as_str(), run.history.attempt, delivery.redelivered());
+    match &end {
+        Ok(End::Read { kept }) => tracing::info!(job.id = job, outcome, attempt, redelivered, kept, took_ms, "document read"),
+        Ok(End::Retried(failure, delay)) => {
+            tracing::warn!(
+                job.id = job,
+                outcome,
+                class,
+                attempt,
+                delay_ms = delay.as_millis() as u64,
+                took_ms,
+                reason = failure.reason,
+                "job will be tried again"
+            );
+        }
+        Ok(End::Deferred(failure, delay)) => {
+            tracing::warn!(
+                job.id = job,
+                outcome,
+                class,
+                attempt,
+                delay_ms = delay.as_millis() as u64,
+                took_ms,
+                reason = failure.reason,
+                "job put off, no attempt burned"
+            );
+        }
+        Ok(End::DeadLettered(failure)) => {
+            tracing::warn!(job.id = job, outcome, class, attempt, took_ms, reason = failure.reason, "job dead-lettered")
+        }
+        Err(LeaseLost) => tracing::warn!(job.id = job, outcome, attempt, took_ms, "lost the lease on a job: the broker delivers it again"),
+    }
+}
+
+impl Run<'_> {
+    async fn to_the_end(&self, parsed: Result<Job, Failure>) -> Result<End, LeaseLost> {
+        let key = Key::new(&self.job_id, self.history.replay, self.delivery.body());
+        let reply_exchange = self.reply_exchange();
+        if let (Some(event), Ok(exchange)) = (self.worker.kept.get(&key), &reply_exchange) {
+            counter!(KEPT_RESULTS).increment(1);
+            self.reply(exchange, &event).await?;
+            self.delivery.ack().await?;
+            return Ok(End::Read { kept: true });
+        }
+        let outcome = match (parsed, &reply_exchange) {
+            (Ok(job), Ok(_)) => self.read(&job).await?,
+            (Err(failure), _) => Err(failure),
+            (Ok(_), Err(failure)) => Err(failure.clone()),
+        };
+        match (outcome, reply_exchange) {
+            (Ok(reading), Ok(exchange)) => {
+                let event = Arc::new(Event::read(self.subject(), answer::event_data(&reading), OffsetDateTime::now_utc()));
+                drop(reading);
+                self.worker.kept.keep(key, Arc::clone(&event));
+                self.reply(&exchange, &event).await?;
+                self.delivery.ack().await?;
+                Ok(End::Read { kept: false })
+            }
+            (Err(failure), exchange) => self.settle_failure(failure, exchange.ok()).await,
+            (Ok(_), Err(failure)) => self.settle_failure(failure, None).await,
+        }
+    }
+
+    /// Reads the document, within budget, lease and deadline; tries again at once while that may help.
+    async fn read(&self, job: &Job) -> Result<Result<Reading, Failure>, LeaseLost> {
+        if job.deadline.is_some_and(|deadline| deadline < OffsetDateTime::now_utc()) {
+            return Ok(Err(Failure::new(Class::Expired, "the job's deadline was over before it was read")));
+        }
+        let budget = tokio::time::sleep(self.worker.params.worker.job_budget);
+        tokio::pin!(budget);
+        let mut last = None;
+        for pause in IMMEDIATE.into_iter().map(Some).chain([None]) {
+            let attempt = AssertUnwindSafe(self.worker.processor.process(job)).catch_unwind();
+            let outcome = tokio::select! {
+                biased;
+                () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+                outcome = attempt => outcome.unwrap_or_else(|_| Err(Failure::new(Class::Internal, "reading the document panicked: a fault of idmill"))),
+                () = &mut budget => return Ok(Err(last.unwrap_or_else(|| self.over_budget()))),
+            };
+            self.worker.circuits.note_outcome(&outcome, self.worker.params.reads_remotely);
+            let Err(failure) = outcome else { return Ok(outcome) };
+            let may_heal_at_once = failure.class == Class::Unavailable
+                && failure.dependency.is_some_and(|dependency| !self.worker.circuits.is_open(dependency));
+            let Some(pause) = pause.filter(|_| may_heal_at_once) else { return Ok(Err(failure)) };
+            last = Some(failure);
+            tokio::select! {
+                () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        Ok(Err(last.unwrap_or_else(|| self.over_budget())))
+    }
+
+    fn over_budget(&self) -> Failure {
+        Failure::new(Class::Unavailable, format!("the job used up its budget of {:?}", self.worker.params.worker.job_budget))
+    }
+
+    async fn settle_failure(&self, failure: Failure, reply_exchange: Option<String>) -> Result<End, LeaseLost> {
+        let now = OffsetDateTime::now_utc();
+        let age = self.history.first_seen.map(|first_seen| now - first_seen).and_then(|age| age.try_into().ok()).unwrap_or_default();
+        let history = retry::History { attempt: self.history.attempt, deferrals: self.history.deferrals, age };
+        let schedule = &self.worker.schedule;
+        // While its dependency is known to be down, a job that failed on it did nothing wrong.
+        let outage =
+            failure.class == Class::Unavailable && failure.dependency.is_some_and(|dependency| self.worker.circuits.is_open(dependency));
+        let verdict =
+            if outage { retry::defer(history, schedule, failure.retry_after) } else { retry::decide(&failure, history, schedule) };
+        match verdict {
+            Verdict::Retry { delay, attempt } => {
+                self.hold(delay, History { attempt, ..self.history }).await?;
+                Ok(End::Retried(failure, delay))
+            }
+            Verdict::Defer { delay } => {
+                self.hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history }).await?;
+                Ok(End::Deferred(failure, delay))
+            }
+            Verdict::DeadLetter => {
+                let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(&failure, now);
+                self.publish(&letter).await?;
+                // A reply_to that is not allowed is not asked; its failure is told to everyone.
+                let exchange = reply_exchange.unwrap_or_else(|| self.worker.names.events.clone());
+                self.reply(&exchange, &Event::failed(self.subject(), &failure, self.history.attempt, now)).await?;
+                self.delivery.ack().await?;
+                Ok(End::DeadLettered(failure))
+            }
+        }
+    }
+
+    async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
+        let copy = self.delivery.copy_to(&self.worker.names.hold(delay)).with_history(history);
+        self.publish(&copy).await?;
+        self.delivery.ack().await
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject { job_id: &self.job_id, replay: self.history.replay, metadata: &self.metadata }
+    }
+
+    /// The exchange that the sender wants its answer on, where that is allowed.
+    fn reply_exchange(&self) -> Result<String, Failure> {
+        let names = &self.worker.names;
+        match self.delivery.reply_to() {
+            None => Ok(names.events.clone()),
+            Some(wish)
+                if *wish == names.events || self.worker.params.topology.allowed_reply_exchanges.iter().any(|allowed| allowed == wish) =>
+            {
+                Ok(wish.to_owned())
+            }
+            Some(_) => Err(Failure::new(Class::BadJob, "reply_to names an exchange that is not in topology.allowed_reply_exchanges")),
+        }
+    }
+
+    async fn reply(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
+        let message =
+            Outgoing::json(exchange, event.routing_key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
+        self.publish(&self.delivery.answered_by(message)).await?;
+        self.worker.circuits.note(Dependency::Reply, Signal::Healthy, "");
+        Ok(())
+    }
+
+    /// Publishes for as long as the lease lasts.
+    async fn publish(&self, message: &Outgoing) -> Result<(), LeaseLost> {
+        let started = Instant::now();
+        let note = |error: &PublishError| {
+            counter!(PUBLISH_FAILURES).increment(1);
+            tracing::warn!(job.id = self.job_id.as_str(), %error, "failed to publish, trying again");
+            self.worker.health.set("publish", error.to_string());
+            match error {
+                PublishError::Unroutable { exchange, .. } if exchange.is_empty() && makes_topology(&self.worker.params) => {
+                    self.worker.renew.notify_one()
+                }
+                PublishError::Unroutable { .. } => self.worker.circuits.note(Dependency::Reply, Signal::Refused, &error.to_string()),
+                PublishError::Refused | PublishError::Unavailable(_) => {}
+            }
+        };
+        self.worker.publisher.publish_until(message, self.delivery.lease(), note).await.map_err(|_| LeaseLost)?;
+        self.worker.health.clear("publish");
+        histogram!(STEP_SECONDS, "step" => "publish").record(started.elapsed());
+        Ok(())
+    }
+}
