@@ -4,7 +4,11 @@
 //! zone, barcode, visual zone) yields [`Candidate`]s; fusing weighs them and makes one [`Reading`].
 
 pub mod answer;
+mod coded_date;
+mod country;
 mod field;
+pub mod mrz;
+mod number;
 mod read;
 
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};

@@ -1,0 +1,95 @@
+//! Dates of machine-readable zones and barcodes (digits alone, no separators) -> ISO 8601. Printed dates are read elsewhere.
+//!
+//! Pure: today's date is an argument, this module never reads the clock.
+
+use time::{Date, Month};
+
+/// What a date on a document is the date of: that decides which century two digits mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DateRole {
+    /// Never in the future.
+    Birth,
+    /// Within thirty years of today.
+    Expiry,
+}
+
+/// Years a document's expiry can lie from today, in either direction: long-term permits run for thirty years.
+const MAX_YEARS_TO_EXPIRY: i32 = 30;
+
+/// `YYYY-MM-DD` when the three numbers are a day of the calendar and the year is one a living person's document can show.
+pub(crate) fn iso(year: i32, month: u8, day: u8) -> Option<String> {
+    let month = Month::try_from(month).ok()?;
+    let date = Date::from_calendar_date(year, month, day).ok()?;
+    (1850..2150).contains(&year).then(|| format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day()))
+}
+
+/// The full year that two digits mean, seen from `today`.
+pub(crate) fn expand_year(two_digits: u8, role: DateRole, today: Date) -> i32 {
+    let this_century = today.year() / 100 * 100 + i32::from(two_digits);
+    match role {
+        DateRole::Birth if this_century > today.year() => this_century - 100,
+        DateRole::Birth => this_century,
+        DateRole::Expiry if this_century > today.year() + MAX_YEARS_TO_EXPIRY => this_century - 100,
+        DateRole::Expiry if this_century < today.year() - (100 - MAX_YEARS_TO_EXPIRY) => this_century + 100,
+        DateRole::Expiry => this_century,
+    }
+}
+
+/// The date of a six-digit `YYMMDD` field; `None` where it holds anything but digits or no day of the calendar.
+pub(crate) fn from_yymmdd(field: &str, role: DateRole, today: Date) -> Option<String> {
+    let [year, month, day] = pairs(field)?;
+    let expanded = expand_year(year, role, today);
+    let date = iso(expanded, month, day)?;
+    // A day later this year has not been lived yet, so the birth is a century earlier.
+    let is_future = role != DateRole::Expiry && date.as_str() > iso(today.year(), u8::from(today.month()), today.day())?.as_str();
+    if is_future { iso(expanded - 100, month, day) } else { Some(date) }
+}
+
+fn pairs(field: &str) -> Option<[u8; 3]> {
+    if field.len() != 6 || !field.is_ascii() {
+        return None;
+    }
+    Some([two_digits(&field[..2])?, two_digits(&field[2..4])?, two_digits(&field[4..])?])
+}
+
+fn two_digits(text: &str) -> Option<u8> {
+    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn today() -> Date {
+        Date::from_calendar_date(2026, Month::November, 22).expect("a day of the calendar")
+    }
+
+    fn check(field: &str, role: DateRole, expected: Option<&str>) {
+        assert_eq!(from_yymmdd(field, role, today()).as_deref(), expected, "{field}");
+    }
+
+    #[test]
+    fn a_birth_is_never_in_the_future() {
+        check("740812", DateRole::Birth, Some("1974-08-12"));
+        check("261122", DateRole::Birth, Some("2026-11-22"));
+        check("261123", DateRole::Birth, Some("1926-11-23"));
+        check("270101", DateRole::Birth, Some("1927-01-01"));
+    }
+
+    #[test]
+    fn an_expiry_lies_near_today() {
+        check("560101", DateRole::Expiry, Some("2056-01-01"));
+        check("570101", DateRole::Expiry, Some("1957-01-01"));
+        check("990101", DateRole::Expiry, Some("1999-01-01"));
+        check("120415", DateRole::Expiry, Some("2012-04-15"));
+    }
+
+    #[test]
+    fn what_is_no_day_of_the_calendar_is_no_date() {
+        check("740230", DateRole::Birth, None);
+        check("741301", DateRole::Birth, None);
+        check("74081", DateRole::Birth, None);
+        check("7408<<", DateRole::Birth, None);
+        check("74081é", DateRole::Birth, None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Finds the rows of a machine-readable zone on a page, by what they look like and where they stand, and decides which
+//! row is which line of which layout.
+
+use super::decode::{LineReading, decode};
+use super::layout::{Checked, Layout, LineSpec};
+use super::observation::{Observation, fold};
+use super::symbol::{Class, FILLER, Symbol};
+use super::zone::Zone;
+use crate::ocr::{Line, Page, Quad};
+
+/// A row of the page that may be a line of the zone.
+pub(super) struct Row {
+    pub(super) observation: Observation,
+    /// Characters of the alphabet that were read.
+    pub(super) n_symbols: usize,
+    pub(super) quad: Quad,
+}
+
+/// Rows that are looked at, the most promising ones: more would be text in capitals.
+const MAX_ROWS: usize = 8;
+/// A row may have this share of the layout's width in characters: runs of fillers come out shorter or longer.
+const WIDTH_RANGE: std::ops::Range<f32> = 0.62..1.3;
+/// Two rows of one zone are at most this many text heights apart.
+const MAX_PITCH: f32 = 4.5;
+
+/// The best zone that the page's rows give, with the quads of its lines.
+pub(super) fn find(page: &Page) -> Option<(Zone, Vec<Option<Quad>>)> {
+    let rows = rows(page);
+    Layout::ALL.iter().filter_map(|&layout| best_of_layout(layout, &rows)).max_by(|a, b| a.0.merit.total_cmp(&b.0.merit))
+}
+
+fn best_of_layout(layout: Layout, rows: &[Row]) -> Option<(Zone, Vec<Option<Quad>>)> {
+    let specs = layout.lines();
+    let mut composite_start = 0;
+    let mut readings: Vec<Vec<Vec<LineReading>>> = Vec::new();
+    for spec in &specs {
+        readings.push(rows.iter().map(|row| read_row(row, spec, composite_start)).collect());
+        composite_start += spec.composite_covers.iter().map(ExactSizeIterator::len).sum::<usize>();
+    }
+    assignments(specs.len(), rows, layout == Layout::Td1)
+        .into_iter()
+        .filter_map(|assignment| {
+            let lists: Vec<&[LineReading]> = assignment
+                .iter()
+                .enumerate()
+                .map(|(line_idx, row_idx)| row_idx.map_or(&[][..], |row_idx| readings[line_idx][row_idx].as_slice()))
+                .collect();
+            // A row that was assigned and cannot be read that way rules the assignment out; a smaller one exists.
+            if assignment.iter().zip(&lists).any(|(row_idx, list)| row_idx.is_some() && list.is_empty()) {
+                return None;
+            }
+            let zone = Zone::assemble(layout, &specs, &lists);
+            let quads = assignment.iter().map(|row_idx| row_idx.map(|row_idx| rows[row_idx].quad)).collect();
+            is_plausible(&zone, &specs).then_some((zone, quads))
+        })
+        .max_by(|a, b| a.0.merit.total_cmp(&b.0.merit))
+}
+
+fn read_row(row: &Row, spec: &LineSpec, composite_start: usize) -> Vec<LineReading> {
+    let share = row.n_symbols as f32 / spec.len() as f32;
+    if !WIDTH_RANGE.contains(&share) {
+        return Vec::new();
+    }
+    let n_lost = spec.len().saturating_sub(row.n_symbols);
+    // Where the layout lets a line end in a filler, the end may have been cut off.
+    let ends_in_filler = spec.classes.last().is_some_and(|class| class.contains(FILLER));
+    let observation = if ends_in_filler { row.observation.clone().with_open_end(n_lost + 2) } else { row.observation.clone() };
+    decode(&observation, spec, composite_start)
+}
+
+/// Which row may be which line: in order and close together, lines may be missing; cards also with their lines shuffled.
+fn assignments(n_lines: usize, rows: &[Row], is_shuffled: bool) -> Vec<Vec<Option<usize>>> {
+    let mut found: Vec<Vec<Option<usize>>> = vec![Vec::new()];
+    for _ in 0..n_lines {
+        found = found
+            .into_iter()
+            .flat_map(|begun| {
+                let free: Vec<Option<usize>> = (0..rows.len()).filter(|row_idx| !begun.contains(&Some(*row_idx))).map(Some).collect();
+                free.into_iter().chain([None]).map(move |row_idx| begun.iter().copied().chain([row_idx]).collect::<Vec<_>>())
+            })
+            .filter(|assignment| is_close(assignment, rows, is_shuffled))
+            .collect();
+    }
+    found.retain(|assignment| assignment.iter().any(Option::is_some));
+    found
+}
+
+fn is_close(assignment: &[Option<usize>], rows: &[Row], is_shuffled: bool) -> bool {
+    let used: Vec<&Row> = assignment.iter().flatten().map(|&row_idx| &rows[row_idx]).collect();
+    used.windows(2).all(|pair| {
+        let height = pair[0].quad.text_height().max(pair[1].quad.text_height()).max(1.0);
+        let distance = offset(&pair[0].quad, &pair[1].quad) / height;
+        distance.abs() < MAX_PITCH * if is_shuffled { 2.0 } else { 1.0 } && (is_shuffled || distance > 0.0)
+    })
+}
+
+/// How far below `one` the middle of `other` stands, along the normal of the text's direction, in pixels.
+fn offset(one: &Quad, other: &Quad) -> f32 {
+    let [top_left, top_right, ..] = one.0;
+    let width = one.text_width().max(1.0);
+    let (cos, sin) = ((top_right.x - top_left.x) / width, (top_right.y - top_left.y) / width);
+    let (from, to) = (one.center(), other.center());
+    (to.y - from.y) * cos - (to.x - from.x) * sin
+}
+
+/// Whether a reading is a zone at all, and not text in capitals: digits hold, or everything else fits.
+fn is_plausible(zone: &Zone, specs: &[LineSpec]) -> bool {
+    let n_holding = [Checked::Number, Checked::Birth, Checked::Expiry].iter().filter(|&&checked| zone.holds(checked) == Some(true)).count();
+    let n_lines = zone.lines.iter().flatten().count();
+    let n_characters: usize = zone.lines.iter().zip(specs).filter(|(line, _)| line.is_some()).map(|(_, spec)| spec.len()).sum();
+    let is_clean = zone.merit > 0.5 * n_characters as f32;
+    let is_whole = n_lines == specs.len();
+    match n_holding {
+        3 => zone.merit > 0.0,
+        2 => zone.merit > 0.0 && (is_whole || zone.composite == Some(true) || is_clean),
+        1 => is_whole && is_clean || zone.composite == Some(true) || n_lines == 1 && is_clean && zone.layout == Layout::Td1,
+        // A specimen without one right digit is still a zone when it is whole and nothing else is wrong with it.
+        _ => is_whole && zone.merit > 0.3 * n_characters as f32,
+    }
+}
+
+/// The page's rows that may be lines of a zone, top to bottom.
+fn rows(page: &Page) -> Vec<Row> {
+    let seeds: Vec<usize> = (0..page.lines.len()).filter(|&idx| is_seed(&page.lines[idx])).collect();
+    let mut taken = vec![false; page.lines.len()];
+    let mut rows = Vec::new();
+    for &seed in &seeds {
+        if taken[seed] {
+            continue;
+        }
+        let mut parts: Vec<usize> = (0..page.lines.len())
+            .filter(|&idx| {
+                idx == seed || !taken[idx] && is_part(&page.lines[idx]) && is_same_row(&page.lines[seed].quad, &page.lines[idx].quad)
+            })
+            .collect();
+        parts.sort_by(|&a, &b| page.lines[a].quad.left().total_cmp(&page.lines[b].quad.left()));
+        parts.iter().for_each(|&idx| taken[idx] = true);
+        rows.extend(merged(&parts.iter().map(|&idx| &page.lines[idx]).collect::<Vec<_>>()));
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.n_symbols));
+    rows.truncate(MAX_ROWS);
+    rows.sort_by(|a, b| a.quad.center().y.total_cmp(&b.quad.center().y));
+    rows
+}
+
+/// The fragments of one row as rows: one, unless the recogniser ran several lines together.
+fn merged(parts: &[&Line]) -> Vec<Row> {
+    if let [line] = parts
+        && let Some(split) = split_joined_lines(line)
+    {
+        return split;
+    }
+    let quad = hull(parts);
+    let n_symbols: usize = parts.iter().map(|line| symbols(&line.text).count()).sum();
+    let character_width = parts.iter().map(|line| line.quad.text_width()).sum::<f32>() / n_symbols.max(1) as f32;
+    let mut observation = Observation::default();
+    for (part_idx, line) in parts.iter().enumerate() {
+        let seen = match &line.lattice {
+            Some(lattice) => Observation::from_lattice(lattice),
+            None => Observation::from_text(&line.text),
+        };
+        if part_idx == 0 {
+            observation = seen;
+        } else {
+            let gap = line.quad.left() - parts[part_idx - 1].quad.right();
+            observation.join(seen, (gap / character_width.max(1.0)).round().max(0.0) as usize);
+        }
+    }
+    vec![Row { observation, n_symbols, quad }]
+}
+
+/// Lines of a zone that came as one text: cut at the widths that add up.
+fn split_joined_lines(line: &Line) -> Option<Vec<Row>> {
+    let text: Vec<char> = line.text.replace("&lt;", "<").replace("&LT;", "<").chars().filter(|&c| fold(c).is_some()).collect();
+    let (width, _) = [(44, 2), (36, 2), (30, 3)].into_iter().find(|&(width, n_lines)| text.len() == width * n_lines)?;
+    let height = (line.quad.bottom() - line.quad.top()) / (text.len() / width) as f32;
+    let row = |(idx, chunk): (usize, &[char])| Row {
+        observation: Observation::from_text(&chunk.iter().collect::<String>()),
+        n_symbols: chunk.len(),
+        quad: {
+            let top = line.quad.top() + idx as f32 * height;
+            Quad::from_edges(line.quad.left(), top, line.quad.right(), top + height)
+        },
+    };
+    Some(text.chunks(width).enumerate().map(row).collect())
+}
+
+fn hull(parts: &[&Line]) -> Quad {
+    match parts {
+        [only] => only.quad,
+        [first, .., last] => Quad([first.quad.0[0], last.quad.0[1], last.quad.0[2], first.quad.0[3]]),
+        [] => Quad::default(),
+    }
+}
+
+/// The symbols of a recognised text.
+fn symbols(text: &str) -> impl Iterator<Item = Symbol> {
+    text.chars().filter_map(fold)
+}
+
+/// Whether a line looks like one of a zone by itself: fillers side by side, or long and full of digits without a blank.
+fn is_seed(line: &Line) -> bool {
+    let seen: Vec<Symbol> = symbols(&line.text).collect();
+    let n_fillers = seen.iter().filter(|&&s| s == FILLER).count();
+    let n_digits = seen.iter().filter(|&&s| Class::DIGIT.contains(s)).count();
+    let has_run = seen.windows(2).any(|pair| pair == [FILLER, FILLER]);
+    is_part(line) && (has_run && seen.len() >= 8 || n_fillers >= 2 && seen.len() >= 12 || seen.len() >= 26 && n_digits >= 6)
+}
+
+/// Whether a line may be a fragment of a zone's line: hardly anything but its alphabet, hardly any small letters.
+fn is_part(line: &Line) -> bool {
+    let text = line.text.replace("&lt;", "<");
+    let n_all = text.chars().filter(|c| !c.is_whitespace()).count();
+    let n_symbols = symbols(&text).count();
+    let n_small = text.chars().filter(|c| c.is_lowercase()).count();
+    n_all > 0 && n_symbols * 10 >= n_all * 8 && n_small * 3 <= n_all
+}
+
+fn is_same_row(seed: &Quad, other: &Quad) -> bool {
+    let height = seed.text_height().max(1.0);
+    let is_level = offset(seed, other).abs() < 0.5 * height;
+    let is_as_high = (0.55..1.8).contains(&(other.text_height() / height));
+    let is_beside = other.left() > seed.right() - height || other.right() < seed.left() + height;
+    is_level && is_as_high && is_beside
+}

@@ -1,0 +1,91 @@
+//! Lines of one layout put together: the composite digit chooses among the readings of each line.
+
+use super::decode::LineReading;
+use super::layout::{Checked, Layout, LineSpec};
+use super::symbol::Symbol;
+
+/// A zone as decoded; a line that was not found is `None`.
+#[derive(Debug, Clone)]
+pub(super) struct Zone {
+    pub(super) layout: Layout,
+    pub(super) lines: Vec<Option<LineReading>>,
+    /// Whether the composite digit holds; `None` where the layout has none or a line it covers is missing.
+    pub(super) composite: Option<bool>,
+    /// How well the layout explains the rows: rises with explained characters and digits that hold.
+    pub(super) merit: f32,
+}
+
+/// What an explained character is worth, in nats: what a reading costs on average beyond that is no reading.
+const CHARACTER_MERIT: f32 = 1.0;
+/// What a check digit that holds is worth.
+const CHECK_MERIT: f32 = 3.0;
+/// What a composite digit that does not hold costs: as much as any other.
+const FAILED_COMPOSITE: f32 = 8.0;
+
+impl Zone {
+    /// The best zone of these readings, each list best first; an empty list is a line that was not found.
+    pub(super) fn assemble(layout: Layout, specs: &[LineSpec], readings: &[&[LineReading]]) -> Self {
+        let covered: Vec<usize> = (0..specs.len()).filter(|&idx| !specs[idx].composite_covers.is_empty()).collect();
+        let is_covered = layout.has_composite() && covered.iter().all(|&idx| !readings[idx].is_empty());
+        let mut chosen: Vec<Option<LineReading>> = readings.iter().map(|list| list.first().cloned()).collect();
+        let mut composite = None;
+        if is_covered {
+            let (picked, holds) = pick(&covered, readings);
+            covered
+                .iter()
+                .zip(picked)
+                .for_each(|(&line_idx, reading_idx)| chosen[line_idx] = Some(readings[line_idx][reading_idx].clone()));
+            composite = Some(holds);
+        }
+        let merit = merit(specs, &chosen, composite);
+        Self { layout, lines: chosen, composite, merit }
+    }
+
+    /// Whether this digit holds; `None` where the layout has no such digit or its line is missing.
+    pub(super) fn holds(&self, checked: Checked) -> Option<bool> {
+        if checked == Checked::Composite {
+            return self.composite;
+        }
+        let line_idx = self.layout.lines().iter().position(|spec| spec.checks.iter().any(|check| check.of == checked))?;
+        Some(!self.lines[line_idx].as_ref()?.failed.contains(&checked))
+    }
+}
+
+/// For each covered line the index of the reading to take, and whether the composite digit then holds.
+fn pick(covered: &[usize], readings: &[&[LineReading]]) -> (Vec<usize>, bool) {
+    let last = readings[covered[covered.len() - 1]];
+    let mut best: (f32, Vec<usize>, bool) = (f32::NEG_INFINITY, Vec::new(), false);
+    for (last_idx, last_reading) in last.iter().enumerate() {
+        let firsts: &[LineReading] = if covered.len() > 1 { readings[covered[0]] } else { &[] };
+        // A layout whose composite digit covers one line only has nothing before it.
+        let before = firsts.iter().map(|reading| (reading.composite_sum, reading.score)).chain(firsts.is_empty().then_some((0, 0.0)));
+        for (first_idx, (sum, score)) in before.enumerate() {
+            let digit: Option<&Symbol> = last_reading.symbols.last();
+            let holds = digit == Some(&((sum + last_reading.composite_sum) % 10));
+            let total = score + last_reading.score - if holds { 0.0 } else { FAILED_COMPOSITE };
+            if total > best.0 {
+                let picked = if firsts.is_empty() { vec![last_idx] } else { vec![first_idx, last_idx] };
+                best = (total, picked, holds);
+            }
+        }
+    }
+    (best.1, best.2)
+}
+
+fn merit(specs: &[LineSpec], chosen: &[Option<LineReading>], composite: Option<bool>) -> f32 {
+    let lines: f32 = specs
+        .iter()
+        .zip(chosen)
+        .filter_map(|(spec, reading)| {
+            let reading = reading.as_ref()?;
+            let n_holding = spec.checks.len() - reading.failed.len();
+            Some(reading.score + CHARACTER_MERIT * spec.len() as f32 + CHECK_MERIT * n_holding as f32)
+        })
+        .sum();
+    lines
+        + match composite {
+            Some(true) => CHECK_MERIT,
+            Some(false) => -FAILED_COMPOSITE,
+            None => 0.0,
+        }
+}

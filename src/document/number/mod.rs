@@ -1,0 +1,191 @@
+//! Checks that numbers of persons and documents carry in themselves, as one table: evidence for choosing between
+//! readings and for warnings, never a reason to alter a number.
+
+mod algorithm;
+mod asia;
+mod europe;
+mod india;
+mod world;
+
+/// Which number of a country is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The number of the person that the state itself uses.
+    National,
+    /// Aadhaar number.
+    Aadhaar,
+    /// Permanent account number of India.
+    Pan,
+    /// Number of India's elector's photo identity card.
+    VoterId,
+}
+
+/// What a check says of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The number has the shape, and its check holds.
+    Valid,
+    /// The shape or the check fails.
+    Invalid,
+    /// No check is known for this country and kind, or a failure says nothing.
+    Unknown,
+}
+
+/// One row of the table.
+struct Rule {
+    country: &'static str,
+    kind: Kind,
+    /// Letters and digits only, upper case.
+    holds: fn(&str) -> bool,
+    /// Numbers that fail may be right all the same: issued without the check, or of another kind.
+    is_lenient: bool,
+}
+
+const fn strict(country: &'static str, kind: Kind, holds: fn(&str) -> bool) -> Rule {
+    Rule { country, kind, holds, is_lenient: false }
+}
+
+const fn lenient(country: &'static str, kind: Kind, holds: fn(&str) -> bool) -> Rule {
+    Rule { country, kind, holds, is_lenient: true }
+}
+
+const RULES: [Rule; 39] = [
+    strict("ESP", Kind::National, europe::dni),
+    strict("POL", Kind::National, europe::pesel),
+    strict("ITA", Kind::National, europe::codice_fiscale),
+    strict("FRA", Kind::National, europe::nir),
+    strict("PRT", Kind::National, europe::cartao_de_cidadao),
+    strict("NLD", Kind::National, europe::bsn),
+    strict("BEL", Kind::National, europe::belgian_number),
+    strict("DEU", Kind::National, europe::german_tax_id),
+    strict("HRV", Kind::National, europe::oib),
+    strict("SWE", Kind::National, europe::personnummer),
+    strict("FIN", Kind::National, europe::hetu),
+    strict("NOR", Kind::National, europe::fodselsnummer),
+    // Numbers given out since 2007 need not hold.
+    lenient("DNK", Kind::National, europe::cpr),
+    strict("ISL", Kind::National, europe::kennitala),
+    strict("EST", Kind::National, europe::baltic_code),
+    strict("LTU", Kind::National, europe::baltic_code),
+    strict("ROU", Kind::National, europe::cnp),
+    strict("BGR", Kind::National, europe::egn),
+    strict("SVN", Kind::National, europe::emso),
+    strict("SRB", Kind::National, europe::emso),
+    strict("BIH", Kind::National, europe::emso),
+    strict("MKD", Kind::National, europe::emso),
+    strict("MNE", Kind::National, europe::emso),
+    strict("CZE", Kind::National, europe::rodne_cislo),
+    strict("SVK", Kind::National, europe::rodne_cislo),
+    strict("CHE", Kind::National, europe::ahv),
+    strict("TUR", Kind::National, asia::tckn),
+    strict("CHN", Kind::National, asia::resident_identity_number),
+    // Numbers given out since October 2020 need not hold.
+    lenient("KOR", Kind::National, asia::rrn),
+    strict("THA", Kind::National, asia::thai_number),
+    strict("ISR", Kind::National, asia::israeli_number),
+    strict("ZAF", Kind::National, world::south_african_number),
+    strict("BRA", Kind::National, world::cpf),
+    strict("CHL", Kind::National, world::rut),
+    strict("MEX", Kind::National, world::curp),
+    strict("IDN", Kind::National, asia::nik),
+    strict("IND", Kind::Aadhaar, india::aadhaar),
+    strict("IND", Kind::Pan, india::pan),
+    // Cards have been issued whose last digit is no check digit.
+    lenient("IND", Kind::VoterId, india::epic),
+];
+
+/// Checks a number of a country (ISO 3166-1 alpha-3, or ICAO's `D`); blanks, hyphens, dots and slashes in it do not matter.
+pub(crate) fn check(country: &str, kind: Kind, number: &str) -> Verdict {
+    let country = super::country::reported_code(country);
+    let Some(rule) = RULES.iter().find(|rule| rule.country == country && rule.kind == kind) else { return Verdict::Unknown };
+    let number: String = number.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '/' | '<')).collect();
+    if !number.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | 'Ñ')) {
+        return Verdict::Invalid;
+    }
+    match (rule.holds)(&number.to_uppercase()) {
+        true => Verdict::Valid,
+        false if rule.is_lenient => Verdict::Unknown,
+        false => Verdict::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_all(kind: Kind, expected: Verdict, numbers: &[(&str, &str)]) {
+        for (country, number) in numbers {
+            assert_eq!(check(country, kind, number), expected, "{country} {number}");
+        }
+    }
+
+    /// The numbers of python-stdnum's documentation.
+    const VALID: [(&str, &str); 35] = [
+        ("ESP", "54362315K"),
+        ("ESP", "X2482300W"),
+        ("POL", "44051401359"),
+        ("ITA", "RCCMNL83S18D969H"),
+        ("FRA", "295109912611193"),
+        ("PRT", "00000000 0 ZZ4"),
+        ("NLD", "111222333"),
+        ("BEL", "85073003328"),
+        ("DEU", "36574261809"),
+        ("D", "36574261809"),
+        ("HRV", "33392005961"),
+        ("SWE", "880320-0016"),
+        ("SWE", "19880320-0016"),
+        ("FIN", "131052-308T"),
+        ("NOR", "15108695088"),
+        ("DNK", "2110625629"),
+        ("ISL", "4504013150"),
+        ("EST", "36805280109"),
+        ("LTU", "33309240064"),
+        ("ROU", "1630615123457"),
+        ("BGR", "7523169263"),
+        ("SVN", "0101006500006"),
+        ("CZE", "7103192745"),
+        ("TUR", "17291716060"),
+        ("CHN", "360426199101010071"),
+        ("KOR", "9710139019902"),
+        ("THA", "1234545678781"),
+        ("ISR", "039337423"),
+        ("ZAF", "7503305044089"),
+        ("BRA", "390.533.447-05"),
+        ("CHL", "12.531.909-2"),
+        ("MEX", "BOXW310820HNERXN09"),
+        ("CHE", "756.9217.0769.85"),
+        ("IDN", "3171011708450001"),
+        ("CZE", "530101123"),
+    ];
+
+    #[test]
+    fn the_documented_numbers_are_valid() {
+        check_all(Kind::National, Verdict::Valid, &VALID);
+        check_all(Kind::Aadhaar, Verdict::Valid, &[("IND", "2341 2341 2346"), ("IND", "999999990019")]);
+        check_all(Kind::Pan, Verdict::Valid, &[("IND", "AAAPL1234C")]);
+        check_all(Kind::VoterId, Verdict::Valid, &[("IND", "WKH1186253")]);
+    }
+
+    #[test]
+    fn a_number_with_one_digit_changed_is_not_valid() {
+        for (country, number) in VALID {
+            // Only a place and a date are inside, no check digit.
+            if country == "IDN" || number.len() == 9 && country == "CZE" {
+                continue;
+            }
+            let at = number.rfind(|c: char| c.is_ascii_digit()).expect("every number has a digit");
+            let digit = number.as_bytes()[at];
+            let changed = format!("{}{}{}", &number[..at], char::from((digit - b'0' + 1) % 10 + b'0'), &number[at + 1..]);
+            assert_ne!(check(country, Kind::National, &changed), Verdict::Valid, "{country} {changed}");
+        }
+        check_all(Kind::Aadhaar, Verdict::Invalid, &[("IND", "234123412347"), ("IND", "123412341234"), ("IND", "2341")]);
+        check_all(Kind::Pan, Verdict::Invalid, &[("IND", "AAAPL0000C"), ("IND", "AAAXL1234C"), ("IND", "AAAPL12345")]);
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_certain_is_said_so() {
+        check_all(Kind::National, Verdict::Unknown, &[("UTO", "1"), ("DNK", "2110625628"), ("", "")]);
+        check_all(Kind::VoterId, Verdict::Unknown, &[("IND", "WKH1186254")]);
+        check_all(Kind::National, Verdict::Invalid, &[("ESP", ""), ("ESP", "é"), ("SWE", "8803200016é"), ("MEX", "ÑÑÑ")]);
+    }
+}
