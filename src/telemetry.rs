@@ -28,6 +28,10 @@ pub mod metric {
     pub const SESSIONS: &str = "idmill_broker_sessions_total";
     /// Counter: publishes that the broker did not confirm at once.
     pub const PUBLISH_FAILURES: &str = "idmill_publish_failures_total";
+    /// Counter: requests to the API. Labels `route`, `status` and `code`.
+    pub const REQUESTS: &str = "idmill_http_requests_total";
+    /// Histogram: seconds from a request's head to its answer. Label `route`.
+    pub const REQUEST_SECONDS: &str = "idmill_http_request_duration_seconds";
 }
 
 /// Upper bounds of the buckets of every histogram in seconds: from a cached step to a job's whole budget.

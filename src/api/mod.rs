@@ -1,5 +1,72 @@
-//! HTTP: the probes and metrics that an orchestrator asks for.
+//! HTTP: the hosted API's call on the embedded engine, a page to try it, and the probes that an orchestrator asks for.
+//!
+//! Nothing is stored, and no image, field value or token is logged at any level.
 
+mod admission;
+mod body;
+mod error;
+mod keys;
+mod observe;
+mod ocr;
+mod openapi;
+mod page;
 mod probes;
+mod server;
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use self::admission::Admission;
+use self::keys::{Access, KeyFile};
+use self::ocr::{RequestLimits, Service};
+use self::page::Page;
+use crate::config::Settings;
+use crate::health::Health;
+use crate::reader::EmbeddedReader;
 
 pub use probes::probes;
+pub use server::{Patience, serve};
+
+/// Everything that `idmill serve` answers.
+///
+/// # Errors
+/// The settings name no way to know callers, or a file of keys that cannot be used.
+pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, metrics: PrometheusHandle) -> anyhow::Result<Router> {
+    let api = &settings.api;
+    let access = match &api.keys_file {
+        _ if api.open => Access::Open,
+        Some(path) => Access::Keys(KeyFile::open(path.clone()).context("failed to read the API keys")?),
+        None => bail!("set api.keys_file to the file of API keys (KEY_ID SECRET, a line each), or api.open = true on a loopback address"),
+    };
+    let limits = RequestLimits {
+        max_body_bytes: api.max_body_bytes,
+        max_image_bytes: api.max_image_bytes,
+        max_pixels: settings.engine.max_pixels,
+        read_timeout: api.read_timeout,
+    };
+    let description = openapi::document(limits, matches!(access, Access::Open));
+    let admission = Admission::new(reader.instances(), api.queue, api.max_body_bytes);
+    let service = Arc::new(Service { access, reader, admission, limits });
+
+    let mut router = Router::new()
+        .route("/ai/v1/ocr", post(ocr::read_document))
+        // The handler counts bytes itself, and says so in the documented form.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(service)
+        .route("/openapi.json", get(async move || Json(description)));
+    if api.page {
+        let page = Page::new();
+        router = router.route("/", get(async move || page.response()));
+    }
+    Ok(router
+        .merge(probes(health, metrics))
+        .method_not_allowed_fallback(observe::method_not_allowed)
+        .fallback(observe::not_found)
+        .layer(middleware::from_fn(observe::observe)))
+}

@@ -1,7 +1,9 @@
 //! The command line: a file a command.
 
 mod scan;
+mod serve;
 mod submit;
+mod token;
 mod worker;
 
 use std::io::Write;
@@ -28,8 +30,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Worker(worker::WorkerArgs),
+    Serve(serve::ServeArgs),
     Submit(submit::SubmitArgs),
     Scan(scan::Scan),
+    Token(token::TokenArgs),
 }
 
 impl Cli {
@@ -41,8 +45,10 @@ impl Cli {
         let settings = Settings::load(self.config.as_deref())?;
         match self.command {
             Command::Worker(args) => block_on(args.run(settings)),
+            Command::Serve(args) => block_on(args.run(settings)),
             Command::Submit(args) => block_on(args.run(settings)),
             Command::Scan(scan) => scan.run(&settings),
+            Command::Token(args) => args.run(&settings),
         }
     }
 }

@@ -1,0 +1,71 @@
+//! What every answer passes on its way out: an id, the error's JSON, one line of log, two metrics, and headers.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use metrics::{counter, histogram};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::error::{ApiError, Code};
+use crate::telemetry::metric::{REQUEST_SECONDS, REQUESTS};
+
+/// Wraps one request.
+pub(super) async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = Uuid::new_v4().to_string();
+    let method = request.method().clone();
+    // The route, not the path: a path is whatever the client writes.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", "request.id" = %request_id);
+
+    let mut response = next.run(request).instrument(span).await;
+
+    let error = response.extensions_mut().remove::<ApiError>();
+    if let Some(error) = &error {
+        let (parts, _) = Json(error.json(&request_id)).into_response().into_parts();
+        let body = Json(error.json(&request_id)).into_response().into_body();
+        *response.body_mut() = body;
+        response.headers_mut().extend(parts.headers);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::try_from(&request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    let code = error.as_ref().map_or("", |error| error.code.name());
+    counter!(REQUESTS, "route" => route.clone(), "status" => status.to_string(), "code" => code).increment(1);
+    histogram!(REQUEST_SECONDS, "route" => route.clone()).record(elapsed);
+    let duration_ms = elapsed.as_secs_f64() * 1000.0;
+    // Probes come every few seconds and say nothing.
+    if matches!(route.as_str(), "/livez" | "/readyz" | "/metrics") {
+        tracing::debug!(http.status = status, duration_ms, "{method} {route} answered {status}");
+    } else {
+        tracing::info!(
+            request.id = %request_id,
+            http.status = status,
+            http.code = code,
+            duration_ms,
+            "{method} {route} answered {status} {code}"
+        );
+    }
+    response
+}
+
+/// The answer where there is no route.
+pub(super) async fn not_found() -> ApiError {
+    Code::NotFound.into()
+}
+
+/// The answer where the route has no such method; the router adds which methods there are.
+pub(super) async fn method_not_allowed() -> ApiError {
+    Code::MethodNotAllowed.into()
+}
