@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
             let name = format!("{}.{side}.json", document.file_name().to_string_lossy());
             let bytes = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
             let value = match engine.read(&bytes) {
-                Ok(page) => dump(&page),
+                Ok((page, _)) => dump(&page),
                 Err(error) => json!({ "error": error.to_string() }),
             };
             std::fs::write(Path::new(&out).join(name), serde_json::to_vec_pretty(&value)?)?;

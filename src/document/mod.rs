@@ -6,10 +6,12 @@
 pub mod answer;
 mod coded_date;
 mod country;
+mod doubt;
 mod field;
 pub mod mrz;
 mod number;
 mod read;
 
+pub use doubt::doubtful_lines;
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
 pub use read::read;

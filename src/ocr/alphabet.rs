@@ -1,11 +1,13 @@
 //! The characters a recogniser can write, by class.
 
 use super::ctc::is_foreign;
+use super::page::LATTICE_ALPHABET;
 
 /// What each class of a recogniser stands for: class 0 is the blank, the last class is the space.
 pub(crate) struct Alphabet {
     spellings: Vec<String>,
     latin: Vec<bool>,
+    lattice_classes: Vec<Vec<usize>>,
 }
 
 impl Alphabet {
@@ -15,7 +17,8 @@ impl Alphabet {
         spellings.extend(lines.trim_end_matches(['\r', '\n']).split('\n').map(|line| line.trim_end_matches('\r').to_owned()));
         spellings.push(" ".to_owned());
         let latin = spellings.iter().map(|spelling| !spelling.chars().any(|c| is_foreign(c) || c as u32 > 0x20CF)).collect();
-        Self { spellings, latin }
+        let lattice_classes = LATTICE_ALPHABET.chars().map(|wanted| classes_of(wanted, &spellings)).collect();
+        Self { spellings, latin, lattice_classes }
     }
 
     /// How many classes there are, blank and space included.
@@ -28,10 +31,25 @@ impl Alphabet {
         &self.spellings[class]
     }
 
+    /// The classes that stand for each character of [`LATTICE_ALPHABET`], in its order.
+    pub(crate) fn lattice_classes(&self) -> &[Vec<usize>] {
+        &self.lattice_classes
+    }
+
     /// Whether a class is a Latin letter, a digit, a mark or the blank.
     pub(crate) fn is_latin(&self, class: usize) -> bool {
         self.latin[class]
     }
+}
+
+/// The classes that stand for a character of a machine-readable zone. Small letters are printed in none: an "o" seen
+/// there is a zero or a capital seen badly, and counts as the capital.
+fn classes_of(wanted: char, spellings: &[String]) -> Vec<usize> {
+    let fits = |spelling: &String| {
+        let mut chars = spelling.chars();
+        matches!((chars.next(), chars.next()), (Some(c), None) if c == wanted || c == wanted.to_ascii_lowercase())
+    };
+    (0..spellings.len()).filter(|class| fits(&spellings[*class])).collect()
 }
 
 #[cfg(test)]

@@ -1,39 +1,52 @@
 //! From probabilities per time step to text (connectionist temporal classification). Pure.
 
 use super::alphabet::Alphabet;
-use super::page::{LATTICE_ALPHABET, Lattice};
+use super::page::Lattice;
 
 /// The index of the class that means "no character here".
 const BLANK: usize = 0;
 
 /// What one line reads as.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Default)]
 pub(crate) struct Transcript {
     /// The characters, as the network spells them.
     pub(crate) text: String,
     /// Mean probability of the characters, 0..=1; 0 for an empty line.
     pub(crate) confidence: f32,
+    /// The probabilities behind it, where it may be a line of a machine-readable zone.
+    pub(crate) lattice: Option<Lattice>,
 }
 
 /// Best path through `steps`, (T, C) row-major probabilities: the likeliest class per step, repeats merged, blanks dropped.
 ///
 /// Characters of scripts that are not read here win over Latin ones only on lines that are mostly theirs: a single Greek
 /// or Chinese letter in a Latin line is a misread.
-pub(crate) fn best_path(steps: &[f32], n_classes: usize, alphabet: &Alphabet) -> Transcript {
-    let free = follow(steps, n_classes, alphabet, |_| true);
+pub(crate) fn decode(steps: &[f32], alphabet: &Alphabet) -> Transcript {
+    let free = best_path(steps, alphabet, |_| true);
     let n_foreign = free.text.chars().filter(|c| is_foreign(*c)).count();
-    if n_foreign == 0 || n_foreign * 2 > free.text.chars().count() {
-        return free;
+    let is_latin = n_foreign * 2 <= free.text.chars().count();
+    let mut transcript = if n_foreign > 0 && is_latin { best_path(steps, alphabet, |class| alphabet.is_latin(class)) } else { free };
+    if may_be_machine_readable(&transcript.text) {
+        transcript.lattice = Some(lattice(steps, alphabet));
     }
-    follow(steps, n_classes, alphabet, |class| alphabet.is_latin(class))
+    transcript
 }
 
-fn follow(steps: &[f32], n_classes: usize, alphabet: &Alphabet, allowed: impl Fn(usize) -> bool) -> Transcript {
+/// Whether a line may belong to a machine-readable zone: long, and made of what such zones are made of. Generous, since
+/// the zone's own reader decides.
+fn may_be_machine_readable(text: &str) -> bool {
+    let n_chars = text.chars().count();
+    let n_fitting = text.chars().filter(|c| matches!(c, 'A'..='Z' | '0'..='9' | '<' | '«' | ' ')).count();
+    let n_fillers = text.chars().filter(|c| matches!(c, '<' | '«')).count();
+    n_chars >= 15 && n_fitting * 10 >= n_chars * 8 && (n_fillers > 0 || n_chars >= 24)
+}
+
+fn best_path(steps: &[f32], alphabet: &Alphabet, allowed: impl Fn(usize) -> bool) -> Transcript {
     let mut text = String::new();
     let mut sum = 0.0;
     let mut n_chars = 0_u32;
     let mut previous = BLANK;
-    for step in steps.chunks_exact(n_classes) {
+    for step in steps.chunks_exact(alphabet.len()) {
         let mut best = (BLANK, step[BLANK]);
         for (class, p) in step.iter().enumerate().skip(1) {
             if *p > best.1 && allowed(class) {
@@ -48,7 +61,7 @@ fn follow(steps: &[f32], n_classes: usize, alphabet: &Alphabet, allowed: impl Fn
         }
         previous = class;
     }
-    Transcript { text, confidence: if n_chars == 0 { 0.0 } else { sum / n_chars as f32 } }
+    Transcript { text, confidence: if n_chars == 0 { 0.0 } else { sum / n_chars as f32 }, lattice: None }
 }
 
 /// Whether a letter is of a script that this engine recognises as such and does not read.
@@ -57,35 +70,22 @@ pub(crate) fn is_foreign(c: char) -> bool {
 }
 
 /// The probabilities of the characters that machine-readable zones are made of.
-pub(crate) fn lattice(steps: &[f32], n_classes: usize, alphabet: &Alphabet) -> Lattice {
-    // A dictionary may spell a character twice, and small letters are printed by no machine-readable zone: an "o" seen
-    // there is a zero or a capital seen badly.
-    let columns: Vec<Vec<usize>> = LATTICE_ALPHABET
-        .chars()
-        .map(|wanted| {
-            let small = wanted.to_ascii_lowercase();
-            (1..n_classes)
-                .filter(|class| {
-                    let mut spelled = alphabet.spelling(*class).chars();
-                    matches!((spelled.next(), spelled.next()), (Some(c), None) if c == wanted || c == small)
-                })
-                .collect()
-        })
-        .collect();
+fn lattice(steps: &[f32], alphabet: &Alphabet) -> Lattice {
     let read = |step: &[f32]| {
         let mut out = [0.0; 38];
         out[0] = step[BLANK];
-        for (cell, classes) in out[1..].iter_mut().zip(&columns) {
+        for (cell, classes) in out[1..].iter_mut().zip(alphabet.lattice_classes()) {
             *cell = classes.iter().map(|class| step[*class]).sum();
         }
         out
     };
-    Lattice { steps: steps.chunks_exact(n_classes).map(read).collect() }
+    Lattice { steps: steps.chunks_exact(alphabet.len()).map(read).collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ocr::LATTICE_ALPHABET;
 
     fn alphabet() -> Alphabet {
         Alphabet::from_lines("A\nB\nα\n<")
@@ -97,7 +97,7 @@ mod tests {
     }
 
     fn check(path: &[usize], expected: &str) {
-        assert_eq!(best_path(&steps(path), 6, &alphabet()).text, expected);
+        assert_eq!(decode(&steps(path), &alphabet()).text, expected);
     }
 
     #[test]
@@ -110,19 +110,29 @@ mod tests {
     fn a_lone_foreign_letter_gives_way_to_the_likeliest_latin_one() {
         let mut line = steps(&[1, 0, 2, 0, 3]);
         line[4 * 6 + 1] = 0.2;
-        assert_eq!(best_path(&line, 6, &alphabet()).text, "ABA");
+        assert_eq!(decode(&line, &alphabet()).text, "ABA");
         check(&[3, 0, 3, 0, 3], "ααα");
     }
 
     #[test]
     fn confidence_is_the_mean_over_characters() {
-        assert!((best_path(&steps(&[1, 0, 2]), 6, &alphabet()).confidence - 0.75).abs() < 1e-6);
-        assert_eq!(best_path(&[], 6, &alphabet()).confidence, 0.0);
+        assert!((decode(&steps(&[1, 0, 2]), &alphabet()).confidence - 0.75).abs() < 1e-6);
+        assert_eq!(decode(&[], &alphabet()).confidence, 0.0);
+    }
+
+    #[test]
+    fn lines_of_machine_readable_zones_are_told_from_print() {
+        let check = |text: &str, expected| assert_eq!(may_be_machine_readable(text), expected, "{text}");
+        check("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", true);
+        check("L898902C36UTO7408122F1204159ZE184226B<<<<<10", true);
+        check("Date of issue / Date de délivrance", false);
+        check("123 MAIN STREET", false);
+        check("P<UTO", false);
     }
 
     #[test]
     fn a_lattice_speaks_of_its_own_alphabet_only() {
-        let lattice = lattice(&steps(&[1, 3, 4]), 6, &alphabet());
+        let lattice = lattice(&steps(&[1, 3, 4]), &alphabet());
         let column = |c: char| 1 + LATTICE_ALPHABET.find(c).unwrap();
         assert_eq!(lattice.steps[0][column('A')], 0.75);
         assert_eq!(lattice.steps[2][column('<')], 0.75);

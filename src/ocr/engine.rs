@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::alphabet::Alphabet;
+use super::ctc::Transcript;
 use super::decode::{Limits, decode};
 use super::detect::TextDetector;
 use super::error::ImageError;
@@ -10,7 +11,7 @@ use super::frame::Frame;
 use super::level::Slant;
 use super::network::{Network, RunError, load_runtime};
 use super::order;
-use super::orient::{LineOrientation, turned_over};
+use super::orient::{LineOrientation, suited_voters, turned_over};
 use super::page::{Line, Page, Quad};
 use super::picture::Picture;
 use super::recognise::Recogniser;
@@ -27,6 +28,12 @@ pub enum OcrError {
     Engine(#[from] RunError),
 }
 
+/// The picture that a page was read from, kept for a second look at some of its lines.
+pub struct Original {
+    picture: Picture,
+    frame: Frame,
+}
+
 /// One instance of the engine: reads one image at a time on the calling thread. For more, open more.
 pub struct Engine {
     detector: TextDetector,
@@ -38,7 +45,7 @@ pub struct Engine {
 
 /// Long side of the picture that text is looked for in, in pixels. Found on evaluation documents: smaller loses the small
 /// print of licences, larger costs time and splits lines.
-const DETECTION_LONG_SIDE: u32 = 960;
+const DETECTION_LONG_SIDE: u32 = 832;
 
 /// Slant and convergence (radians, over the whole picture) below which a picture counts as level.
 const LEVEL: f32 = 0.01;
@@ -49,11 +56,8 @@ const SECOND_LOOK: f32 = 0.07;
 /// Share of the picture that text takes on a scan; a card on a table takes less.
 const FILLED: f32 = 0.45;
 
-/// Log odds from which on the vote of the lines is not questioned.
-const CLEAR_VOTE: f32 = 9.0;
-
-/// The fast recogniser's line goes to the accurate one below this confidence.
-const DOUBT: f32 = 0.95;
+/// Log odds of being upside down under which the lines are believed to be upright.
+const CLEARLY_UPRIGHT: f32 = -6.0;
 
 impl Engine {
     /// Builds the networks; loads the runtime library where this is the process's first engine.
@@ -74,35 +78,40 @@ impl Engine {
         })
     }
 
-    /// Reads one image.
+    /// Reads one image with the fast recogniser; the original is kept for a second look.
     ///
     /// # Errors
     /// The bytes are no image that can be read, or the runtime fails.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Page, OcrError> {
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(Page, Original), OcrError> {
         let picture = Picture::new(decode(bytes, self.limits)?);
         let (frame, quads) = self.find_lines(&picture)?;
         let mut page = Page { width: frame.width, height: frame.height, to_original: frame.to_picture.to_f32(), ..Page::default() };
         for quad in &quads {
-            let mut transcript = self.fast.read(&picture, quad)?;
-            let mut lattice = None;
-            if may_be_machine_readable(&transcript.text) {
-                let (accurate, probabilities) = self.accurate.read_with_lattice(&picture, quad)?;
-                (transcript, lattice) = (accurate, Some(probabilities));
-            } else if transcript.confidence < DOUBT || !transcript.text.is_ascii() {
-                transcript = self.accurate.read(&picture, quad)?;
+            let seen = self.fast.read(&picture, quad)?;
+            let line = line_of(seen, frame.from_picture.map_quad(quad));
+            if !line.text.is_empty() {
+                page.lines.push(line);
             }
-            if transcript.text.trim().is_empty() {
-                continue;
-            }
-            page.lines.push(Line {
-                text: transcript.text.trim().nfc().collect(),
-                confidence: transcript.confidence,
-                quad: frame.from_picture.map_quad(quad),
-                lattice,
-            });
         }
         order::sort(&mut page.lines);
-        Ok(page)
+        Ok((page, Original { picture, frame }))
+    }
+
+    /// Reads some lines of a page again with the accurate recogniser, which takes several times as long a line, and
+    /// keeps what it says where it is as sure as the fast one was.
+    ///
+    /// # Errors
+    /// The runtime fails.
+    pub fn read_again(&mut self, page: &mut Page, original: &Original, lines: &[usize]) -> Result<(), OcrError> {
+        for idx in lines {
+            let Some(line) = page.lines.get_mut(*idx) else { continue };
+            let seen = self.accurate.read(&original.picture, &original.frame.to_picture.map_quad(&line.quad))?;
+            let again = line_of(seen, line.quad);
+            if !again.text.is_empty() && again.confidence >= line.confidence {
+                *line = again;
+            }
+        }
+        Ok(())
     }
 
     /// The upright frame of a picture, and the boxes of its lines in pixels of the picture, in reading direction.
@@ -135,40 +144,20 @@ impl Engine {
 
     fn is_upside_down(&mut self, picture: &Picture, quads: &[Quad]) -> Result<bool, RunError> {
         let log_odds = self.line_orientation.upside_down(picture, quads)?;
-        if log_odds.abs() > CLEAR_VOTE {
-            return Ok(log_odds > 0.0);
+        // Few pictures are upside down and no vote is infallible, so only an upright one is believed at once.
+        if log_odds < CLEARLY_UPRIGHT {
+            return Ok(false);
         }
-        // The lines disagree: ask the recogniser, which is sure of itself only the right way up.
-        let mut voters: Vec<&Quad> = quads.iter().filter(|quad| quad.text_width() > 2.0 * quad.text_height()).collect();
-        voters.sort_by(|a, b| b.text_width().total_cmp(&a.text_width()));
+        // Ask the recogniser, which is sure of itself only the right way up.
         let mut upright = 0.0;
-        for quad in voters.into_iter().take(4) {
+        for quad in suited_voters(quads) {
             upright += self.fast.read(picture, quad)?.confidence - self.fast.read(picture, &turned_over(quad))?.confidence;
         }
         Ok(upright < 0.0)
     }
 }
 
-/// Whether a line may belong to a machine-readable zone: long, and made of what such zones are made of. Generous, since
-/// the zone's own reader decides.
-fn may_be_machine_readable(text: &str) -> bool {
-    let n_chars = text.chars().count();
-    let n_fitting = text.chars().filter(|c| matches!(c, 'A'..='Z' | '0'..='9' | '<' | '«' | ' ')).count();
-    let n_fillers = text.chars().filter(|c| matches!(c, '<' | '«')).count();
-    n_chars >= 15 && n_fitting * 10 >= n_chars * 8 && (n_fillers > 0 || n_chars >= 24)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_machine_readable_zones_are_told_from_print() {
-        let check = |text: &str, expected| assert_eq!(may_be_machine_readable(text), expected, "{text}");
-        check("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", true);
-        check("L898902C36UTO7408122F1204159ZE184226B<<<<<10", true);
-        check("Date of issue / Date de délivrance", false);
-        check("123 MAIN STREET", false);
-        check("P<UTO", false);
-    }
+/// A recognised line in its place; its text is empty where there is none.
+fn line_of(seen: Transcript, quad: Quad) -> Line {
+    Line { text: seen.text.trim().nfc().collect(), confidence: seen.confidence, quad, lattice: seen.lattice }
 }

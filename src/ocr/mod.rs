@@ -22,7 +22,7 @@ mod recognise;
 mod weights;
 
 pub use decode::{Limits, inspect};
-pub use engine::{Engine, OcrError};
+pub use engine::{Engine, OcrError, Original};
 pub use error::ImageError;
 pub use network::RunError;
 pub use page::{Code, CodeKind, LATTICE_ALPHABET, Lattice, Line, Page, Point, Quad, Quality};

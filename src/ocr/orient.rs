@@ -8,7 +8,7 @@ use super::picture::{Picture, Range};
 const CROP: (usize, usize) = (192, 48);
 
 /// Lines asked; more add time and no certainty.
-const MAX_VOTERS: usize = 5;
+const MAX_VOTERS: usize = 6;
 
 /// Tells lines that are upside down.
 pub(crate) struct LineOrientation {
@@ -23,12 +23,8 @@ impl LineOrientation {
 
     /// How much speaks for the lines being upside down, as summed log odds over the longest lines: positive for upside down.
     pub(crate) fn upside_down(&mut self, picture: &Picture, quads: &[Quad]) -> Result<f32, RunError> {
-        // The fillers of a machine-readable zone, the longest lines there are, look alike from both sides.
-        let suited = |quad: &&Quad| (2.5..16.0).contains(&(quad.text_width() / quad.text_height().max(1.0)));
-        let mut longest: Vec<&Quad> = quads.iter().filter(suited).collect();
-        longest.sort_by(|a, b| b.text_width().total_cmp(&a.text_width()));
         let mut log_odds = 0.0;
-        for quad in longest.into_iter().take(MAX_VOTERS) {
+        for quad in suited_voters(quads) {
             let p = self.probability(picture, quad)?.clamp(0.01, 0.99);
             log_odds += (p / (1.0 - p)).ln();
         }
@@ -49,6 +45,15 @@ impl LineOrientation {
         }
         self.network.run(&planes, height, max_width, |_, p| p.get(1).copied().unwrap_or(0.0))
     }
+}
+
+/// The lines that tell best which way up they are: long ones, but not the longest, since the fillers of a
+/// machine-readable zone look alike from both sides.
+pub(crate) fn suited_voters(quads: &[Quad]) -> impl Iterator<Item = &Quad> {
+    let suited = |quad: &&Quad| (2.5..16.0).contains(&(quad.text_width() / quad.text_height().max(1.0)));
+    let mut longest: Vec<&Quad> = quads.iter().filter(suited).collect();
+    longest.sort_by(|a, b| b.text_width().total_cmp(&a.text_width()));
+    longest.into_iter().take(MAX_VOTERS)
 }
 
 /// The first `share` of a line.

@@ -5,7 +5,7 @@ use anyhow::ensure;
 use super::alphabet::Alphabet;
 use super::ctc::{self, Transcript};
 use super::network::{Network, RunError};
-use super::page::{Lattice, Quad};
+use super::page::Quad;
 use super::picture::{Picture, Range};
 
 /// Height of the crops that the recognisers were trained on, in pixels.
@@ -38,21 +38,10 @@ impl Recogniser {
 
     /// Reads the line inside `quad`.
     pub(crate) fn read(&mut self, picture: &Picture, quad: &Quad) -> Result<Transcript, RunError> {
-        self.run(picture, quad, ctc::best_path)
-    }
-
-    /// Reads the line inside `quad` and keeps the probabilities that a decoder of machine-readable zones needs.
-    pub(crate) fn read_with_lattice(&mut self, picture: &Picture, quad: &Quad) -> Result<(Transcript, Lattice), RunError> {
-        self.run(picture, quad, |steps, n_classes, alphabet| {
-            (ctc::best_path(steps, n_classes, alphabet), ctc::lattice(steps, n_classes, alphabet))
-        })
-    }
-
-    fn run<T>(&mut self, picture: &Picture, quad: &Quad, decode: impl FnOnce(&[f32], usize, &Alphabet) -> T) -> Result<T, RunError> {
         let width = crop_width(quad);
         let planes = picture.crop_planes(quad, width, CROP_HEIGHT, &Range::SYMMETRIC);
-        let (alphabet, n_classes) = (&self.alphabet, self.alphabet.len());
-        self.network.run(&planes, CROP_HEIGHT, width, |_, steps| decode(steps, n_classes, alphabet))
+        let alphabet = &self.alphabet;
+        self.network.run(&planes, CROP_HEIGHT, width, |_, steps| ctc::decode(steps, alphabet))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::config;
 use crate::document::{self, Reading, Side};
 use crate::failure::{Class, Failure};
-use crate::ocr::{Engine, Limits, OcrError, Page, Weights, find_folder};
+use crate::ocr::{Engine, Limits, OcrError, Weights, find_folder};
 
 /// Reads documents with the engines inside; cloning shares them.
 #[derive(Clone)]
@@ -21,6 +21,7 @@ pub struct EmbeddedReader {
     pool: Arc<Pool>,
     /// As many permits as engines, so that waiting for one takes no thread.
     permits: Arc<Semaphore>,
+    n_instances: usize,
 }
 
 impl EmbeddedReader {
@@ -45,12 +46,13 @@ impl EmbeddedReader {
         Ok(Self {
             pool: Arc::new(Pool { idle: Mutex::new(engines), returned: Condvar::new() }),
             permits: Arc::new(Semaphore::new(n_instances)),
+            n_instances,
         })
     }
 
     /// How many documents are read at the same time.
     pub fn instances(&self) -> usize {
-        self.permits.available_permits()
+        self.n_instances
     }
 
     /// Reads one document on a blocking thread, waiting for an idle engine without holding one.
@@ -73,22 +75,38 @@ impl EmbeddedReader {
     /// As [`EmbeddedReader::read`].
     pub fn read_here(&self, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
         let mut engine = self.pool.take();
-        catch_unwind(AssertUnwindSafe(|| {
-            let mut pages = vec![(Side::Front, page(&mut engine, Side::Front, front)?)];
-            if let Some(back) = back {
-                pages.push((Side::Back, page(&mut engine, Side::Back, back)?));
-            }
-            Ok(document::read(&pages, OffsetDateTime::now_utc().date()))
-        }))
-        .unwrap_or_else(|_| Err(Failure::new(Class::Internal, "the engine panicked")))
+        catch_unwind(AssertUnwindSafe(|| read_pages(&mut engine, front, back)))
+            .unwrap_or_else(|_| Err(Failure::new(Class::Internal, "the engine panicked")))
     }
 }
 
-fn page(engine: &mut Engine, side: Side, bytes: &[u8]) -> Result<Page, Failure> {
-    engine.read(bytes).map_err(|error| match error {
+/// Reads both sides with the fast recogniser, then with the accurate one what matters and was not read with certainty.
+fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
+    let today = OffsetDateTime::now_utc().date();
+    let mut pages = Vec::new();
+    let mut originals = Vec::new();
+    for (side, bytes) in [(Side::Front, Some(front)), (Side::Back, back)] {
+        let Some(bytes) = bytes else { continue };
+        let (page, original) = engine.read(bytes).map_err(|error| failure(side, &error))?;
+        pages.push((side, page));
+        originals.push(original);
+    }
+    let reading = document::read(&pages, today);
+    let doubtful = document::doubtful_lines(&reading, &pages);
+    if doubtful.iter().all(Vec::is_empty) {
+        return Ok(reading);
+    }
+    for (((side, page), original), lines) in pages.iter_mut().zip(&originals).zip(&doubtful) {
+        engine.read_again(page, original, lines).map_err(|error| failure(*side, &error))?;
+    }
+    Ok(document::read(&pages, today))
+}
+
+fn failure(side: Side, error: &OcrError) -> Failure {
+    match error {
         OcrError::Image(fault) => Failure::new(Class::BadImage, format!("{}: {fault}", side_name(side))),
         OcrError::Engine(fault) => Failure::new(Class::Internal, fault.to_string()),
-    })
+    }
 }
 
 fn side_name(side: Side) -> &'static str {

@@ -1,0 +1,137 @@
+//! Which lines deserve a second, more accurate look: those that carry fields and were not read with certainty. Pure.
+
+use super::field::{Candidate, Check, FieldName, Reading, Side, Source};
+use crate::ocr::{Line, Page, Quad};
+
+/// Lines under this confidence are doubtful where they carry a field.
+const CERTAIN: f32 = 0.95;
+
+/// Lines under this confidence may hide a field that was not found.
+const LEGIBLE: f32 = 0.90;
+
+/// Most lines of one page that are looked at again: the accurate recogniser takes several times as long.
+const MAX_LINES: usize = 8;
+
+/// The fields that a document is asked for.
+const WANTED: [FieldName; 3] = [FieldName::IdNumber, FieldName::Name, FieldName::DateOfBirth];
+
+/// Per page, the indices of the lines to read again; empty where the reading is certain.
+pub fn doubtful_lines(reading: &Reading, pages: &[(Side, Page)]) -> Vec<Vec<usize>> {
+    let incomplete = WANTED.iter().any(|name| reading.value(*name).is_empty());
+    pages.iter().map(|(side, page)| doubtful_on(reading, *side, page, incomplete)).collect()
+}
+
+fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> Vec<usize> {
+    let mut picked: Vec<usize> = Vec::new();
+    let mut pick = |wanted: &mut dyn FnMut(&Line) -> bool| {
+        let more: Vec<usize> = (0..page.lines.len()).filter(|idx| !picked.contains(idx) && wanted(&page.lines[*idx])).collect();
+        picked.extend(more);
+    };
+    let zone_in_doubt = page.lines.iter().any(|line| line.lattice.is_some())
+        && (reading.mrz.is_empty() || candidates(reading).any(|c| c.source == Source::Mrz && has_failed(c)));
+    if zone_in_doubt {
+        pick(&mut |line| line.lattice.is_some());
+    }
+    for candidate in candidates(reading).filter(|c| c.side == side && c.source == Source::Viz) {
+        let Some(quad) = candidate.quad else { continue };
+        let threshold = if has_failed(candidate) { 1.0 } else { CERTAIN };
+        pick(&mut |line| line.confidence < threshold && overlap(&line.quad, &quad));
+    }
+    if incomplete {
+        pick(&mut |line| line.confidence < LEGIBLE && looks_like_a_value(&line.text));
+    }
+    picked.truncate(MAX_LINES);
+    picked
+}
+
+fn candidates(reading: &Reading) -> impl Iterator<Item = &Candidate> {
+    reading.fields.values().flat_map(|field| std::iter::once(&field.chosen).chain(&field.others))
+}
+
+/// Whether a check says that something was misread.
+fn has_failed(candidate: &Candidate) -> bool {
+    candidate.checks.iter().any(|check| match check {
+        Check::CheckDigitFailed | Check::CompositeFailed | Check::FormatFailed | Check::CrossMismatch | Check::Repaired => true,
+        Check::CheckDigitOk | Check::CompositeOk | Check::FormatOk | Check::CrossMatch | Check::SignatureOk => false,
+    })
+}
+
+/// Whether a text may be a value rather than a caption or noise: digits, or a word in capitals.
+fn looks_like_a_value(text: &str) -> bool {
+    let n_digits = text.chars().filter(char::is_ascii_digit).count();
+    let n_capitals = text.chars().filter(|c| c.is_uppercase()).count();
+    let n_small = text.chars().filter(|c| c.is_lowercase()).count();
+    n_digits >= 3 || (n_capitals >= 3 && n_capitals > n_small)
+}
+
+/// Whether two boxes share a good part of the smaller one.
+fn overlap(a: &Quad, b: &Quad) -> bool {
+    let width = a.right().min(b.right()) - a.left().max(b.left());
+    let height = a.bottom().min(b.bottom()) - a.top().max(b.top());
+    let area = |quad: &Quad| (quad.right() - quad.left()) * (quad.bottom() - quad.top());
+    width > 0.0 && height > 0.0 && width * height > 0.3 * area(a).min(area(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Field;
+    use crate::ocr::Lattice;
+
+    fn line(text: &str, confidence: f32, top: f32) -> Line {
+        Line { text: text.into(), confidence, quad: Quad::from_edges(0.0, top, 100.0, top + 10.0), lattice: None }
+    }
+
+    fn reading(fields: &[(FieldName, f32, Vec<Check>)]) -> Reading {
+        let mut reading = Reading::default();
+        for (name, top, checks) in fields {
+            let chosen = Candidate {
+                name: *name,
+                value: "x".into(),
+                raw: "x".into(),
+                source: Source::Viz,
+                side: Side::Front,
+                confidence: 0.9,
+                quad: Some(Quad::from_edges(0.0, *top, 100.0, top + 10.0)),
+                checks: checks.clone(),
+            };
+            reading.fields.insert(*name, Field { chosen, others: Vec::new() });
+        }
+        reading
+    }
+
+    fn check(reading: &Reading, lines: Vec<Line>, expected: &[usize]) {
+        let pages = [(Side::Front, Page { lines, ..Page::default() })];
+        assert_eq!(doubtful_lines(reading, &pages), [expected.to_vec()]);
+    }
+
+    #[test]
+    fn a_certain_and_complete_reading_needs_no_second_look() {
+        let reading =
+            reading(&[(FieldName::IdNumber, 0.0, vec![]), (FieldName::Name, 20.0, vec![]), (FieldName::DateOfBirth, 40.0, vec![])]);
+        check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.98, 20.0), line("NOISE", 0.4, 80.0)], &[]);
+        check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.80, 20.0), line("NOISE", 0.4, 80.0)], &[1]);
+    }
+
+    #[test]
+    fn a_failed_check_casts_doubt_on_a_sure_line() {
+        let fields = [
+            (FieldName::IdNumber, 0.0, vec![Check::CheckDigitFailed]),
+            (FieldName::Name, 20.0, vec![]),
+            (FieldName::DateOfBirth, 40.0, vec![]),
+        ];
+        check(&reading(&fields), vec![line("1234", 0.99, 0.0), line("ANNA", 0.98, 20.0)], &[0]);
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_in_what_was_hard_to_read() {
+        check(&reading(&[]), vec![line("12.03.1980", 0.8, 0.0), line("Surname", 0.7, 20.0), line("ANNA", 0.99, 40.0)], &[0]);
+    }
+
+    #[test]
+    fn a_zone_that_was_not_understood_is_read_again() {
+        let mut zone = line("P<UTO", 0.99, 60.0);
+        zone.lattice = Some(Lattice::default());
+        check(&reading(&[]), vec![zone], &[0]);
+    }
+}
