@@ -34,7 +34,7 @@ pub(crate) fn pdf417(text: &str) -> Modules {
     let hints = EncodeHints::default()
         .with(EncodeHintValue::Margin("0".into()))
         .with(EncodeHintValue::ErrorCorrection("4".into()))
-        .with(EncodeHintValue::Pdf417Dimensions(rxing::pdf417::encoder::Dimensions::new(12, 12, 60, 3)));
+        .with(EncodeHintValue::Pdf417Dimensions(rxing::pdf417::encoder::Dimensions::new(12, 12, 3, 60)));
     let matrix = PDF417Writer.encode_with_hints(text, &BarcodeFormat::PDF_417, 2, 1, &hints).expect("the payload fits a PDF417 symbol");
     let tall = modules(matrix);
     let black = tall.black.chunks(tall.width).step_by(ROW_HEIGHT).flatten().copied().collect();
