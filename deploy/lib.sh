@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the scripts in deploy/ and tests/: what they say, Debian packages, and files out of Python wheels.
+# Sourced by the scripts in deploy/ and tests/: what they say, Debian packages, files out of Python wheels,
+# ports and processes.
 
 # Says what happens next. To stderr, so that a script's stdout stays what it is called for.
 say() { printf '%s\n' "$*" >&2; }
@@ -89,3 +90,72 @@ PYTHON
 
 # has_sum SHA256 FILE: whether FILE is there and has that checksum.
 has_sum() { [ -f "$2" ] && [ "$(sha256sum <"$2" | cut -d' ' -f1)" = "$1" ]; }
+
+# free_ports N: N free loopback ports. From below the range that the kernel gives to outgoing connections, so that none
+# of them is taken in the seconds until the server binds it.
+free_ports() {
+  python3 - "$1" <<'PYTHON'
+import random, socket, sys
+found = []
+for port in random.sample(range(20000, 32000), 2000):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    found.append(port)
+    if len(found) == int(sys.argv[1]):
+        break
+print(*found)
+PYTHON
+}
+
+# listens PORT: whether something accepts connections there.
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# await SECONDS PID COMMAND...: waits until COMMAND succeeds; false when the process PID ended or time is up.
+await() {
+  local tenths=$(($1 * 10)) pid=$2
+  shift 2
+  for ((; tenths > 0; tenths--)); do
+    "$@" && return 0
+    kill -0 "$pid" 2>/dev/null || return 1
+    sleep 0.1
+  done
+  return 1
+}
+
+# answers_http PORT PATH: whether a GET there is answered with 200.
+answers_http() {
+  local line
+  listens "$1" || return 1
+  line=$(exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && head -n 1 <&3) 2>/dev/null
+  [[ $line == *" 200 "* ]]
+}
+
+# is_ours PID_FILE WORD: whether that process runs and is the one we started: its command line holds WORD.
+is_ours() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && grep -qzF -- "$2" "/proc/$pid/cmdline" 2>/dev/null
+}
+
+# end SIGNAL PID_FILE WORD: sends the signal to our process and waits for its end, at last with kill -9.
+end() {
+  local pid tenth
+  is_ours "$2" "$3" || return 0
+  pid=$(cat "$2")
+  kill "-$1" "$pid" 2>/dev/null || true
+  for tenth in {1..300}; do
+    is_ours "$2" "$3" || return 0
+    [ "$tenth" -ne 200 ] || kill -KILL "$pid" 2>/dev/null || true
+    sleep 0.1
+  done
+  fail "process $pid does not end"
+}
+
+# need_rust: cargo, and the C compiler and linker that every Rust build needs.
+need_rust() {
+  [ ! -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  command -v cargo >/dev/null || fail "cargo is not on the PATH; install Rust first"
+  command -v cc >/dev/null || need_debian gcc libc6-dev
+}

@@ -12,25 +12,6 @@ umask 077
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 tools=${IDMILL_TOOLS:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.private/tools}
 
-# free_ports N: N free loopback ports. From below the range that the kernel gives to outgoing connections, so that none
-# of them is taken in the seconds until the server binds it.
-free_ports() {
-  python3 - "$1" <<'PYTHON'
-import random, socket, sys
-found = []
-for port in random.sample(range(20000, 32000), 2000):
-    with socket.socket() as s:
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-    found.append(port)
-    if len(found) == int(sys.argv[1]):
-        break
-print(*found)
-PYTHON
-}
-
 # keep_ports N: ports.txt keeps its ports as long as our server runs or nobody else has taken one of them meanwhile.
 keep_ports() {
   local port kept=()
@@ -43,41 +24,6 @@ keep_ports() {
 
 # keep_secret FILE: 32 random hexadecimal digits, made once.
 keep_secret() { [ -s "$1" ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1"; }
-
-# is_ours PID_FILE WORD: whether that process runs and is the one we started: its command line holds WORD.
-is_ours() {
-  local pid
-  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && grep -qzF -- "$2" "/proc/$pid/cmdline" 2>/dev/null
-}
-
-# end SIGNAL PID_FILE WORD: sends the signal to our process and waits for its end, at last with kill -9.
-end() {
-  local pid tenth
-  is_ours "$2" "$3" || return 0
-  pid=$(cat "$2")
-  kill "-$1" "$pid" 2>/dev/null || true
-  for tenth in {1..300}; do
-    is_ours "$2" "$3" || return 0
-    [ "$tenth" -ne 200 ] || kill -KILL "$pid" 2>/dev/null || true
-    sleep 0.1
-  done
-  fail "process $pid does not end"
-}
-
-# listens PORT: whether something accepts connections there.
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# await SECONDS PID COMMAND...: waits until COMMAND succeeds; false when the process PID ended or time is up.
-await() {
-  local tenths=$(($1 * 10)) pid=$2
-  shift 2
-  for ((; tenths > 0; tenths--)); do
-    "$@" && return 0
-    kill -0 "$pid" 2>/dev/null || return 1
-    sleep 0.1
-  done
-  return 1
-}
 
 start_broker() {
   need_debian rabbitmq-server python3
@@ -152,14 +98,6 @@ fetch_weed() {
   chmod 755 "$private/weed"
   mv -f "$private/weed" "$tools/weed"
   rm -rf "$private"
-}
-
-# answers_http PORT PATH: whether a GET there is answered with 200.
-answers_http() {
-  local line
-  listens "$1" || return 1
-  line=$(exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && head -n 1 <&3) 2>/dev/null
-  [[ $line == *" 200 "* ]]
 }
 
 start_store() {

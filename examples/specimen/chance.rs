@@ -9,7 +9,8 @@ impl Chance {
     pub(crate) fn part(seed: u64, name: &str, index: u64) -> Self {
         // FNV-1a over the part's name.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ hash.wrapping_add(index))
+        // Mixed once: neighbouring parts must not walk through the same numbers a few steps apart.
+        Self(Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ hash.wrapping_add(index)).bits())
     }
 
     /// 64 random bits.
