@@ -107,7 +107,8 @@ say "It takes jobs; its log is $home/worker.log, its metrics http://127.0.0.1:$w
 step "A job: front and back of a rendered identity card"
 "${idmill%/idmill}/examples/specimen" --out "$home/specimens" --kind td1 --count 1
 say "idmill submit $home/specimens/td1-1/front.jpg $home/specimens/td1-1/back.jpg"
-"$idmill" --config "$home/idmill.toml" submit "$home/specimens/td1-1/front.jpg" "$home/specimens/td1-1/back.jpg"
+"$idmill" --config "$home/idmill.toml" submit "$home/specimens/td1-1/front.jpg" "$home/specimens/td1-1/back.jpg" ||
+  fail "the card was not read; the worker's log is $home/worker.log, and deploy/quickstart.sh stop stops everything"
 
 step "Done"
 say "Submit your own:  $idmill --config $home/idmill.toml submit FRONT [BACK]"

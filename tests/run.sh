@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -38,6 +38,7 @@ set_up() {
 }
 
 stop_servers() {
+  IDMILL_HOME=$private/quickstart deploy/quickstart.sh stop >/dev/null 2>&1 || true
   deploy/servers.sh broker kill "$private/broker" || true
   deploy/servers.sh store kill "$private/store" || true
 }
@@ -55,7 +56,21 @@ run_integration() { cargo test --locked --test it; }
 
 run_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet; }
 
-all=(format lint docs unit integration)
+# The event that the quick start prints has to carry what is printed on the card.
+run_quickstart() {
+  local home=$private/quickstart
+  IDMILL_HOME=$home deploy/quickstart.sh >"$private/event.json" &&
+    python3 - "$private/event.json" "$home/specimens/td1-1/truth.json" <<'PYTHON' && IDMILL_HOME=$home deploy/quickstart.sh stop
+import json, sys
+event, document = (json.load(open(path)) for path in sys.argv[1:])
+for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
+    read, printed = event["data"]["fields"][key], document["truth"][key]
+    if read != printed:
+        sys.exit(f"the event says {key} is {read!r}, the card {printed!r}")
+PYTHON
+}
+
+all=(format lint docs unit integration quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do
