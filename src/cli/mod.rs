@@ -1,5 +1,6 @@
 //! The command line: a file a command.
 
+mod annotate;
 mod scan;
 mod serve;
 mod submit;

@@ -13,7 +13,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
-use crate::config::Settings;
+use super::annotate;
+use crate::config::{self, Settings};
 use crate::document::{Reading, answer};
 use crate::failure::Failure;
 use crate::reader::EmbeddedReader;
@@ -29,6 +30,10 @@ pub(super) struct Scan {
     #[arg(value_name = "BACK")]
     back: Option<PathBuf>,
 
+    /// Draw the pages with what was read where, as a PNG file.
+    #[arg(long, value_name = "OUT.png", conflicts_with = "batch")]
+    annotate: Option<PathBuf>,
+
     /// Read every folder in DIR that holds front.* and perhaps back.*, and print one JSON line for each.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["front", "back"])]
     batch: Option<PathBuf>,
@@ -43,23 +48,27 @@ impl Scan {
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match (&self.batch, &self.front) {
             (Some(folder), _) => batch(settings, folder),
-            (None, Some(front)) => single(settings, front, self.back.as_deref()),
+            (None, Some(front)) => self.single(settings, front),
             (None, None) => bail!("name an image, or a folder with --batch"),
         }
     }
-}
 
-fn single(settings: &Settings, front: &Path, back: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let engine = crate::config::Engine { instances: 1, ..settings.engine.clone() };
-    let front = read_file(front)?;
-    let back = back.map(read_file).transpose()?;
-    match EmbeddedReader::open(&engine)?.read_here(&front, back.as_deref()) {
-        Ok(reading) => {
-            let text = serde_json::to_string_pretty(&Value::Object(answer_of(&reading)))?;
-            writeln!(std::io::stdout(), "{text}")?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(failure) => bail!("{failure}"),
+    fn single(&self, settings: &Settings, front: &Path) -> anyhow::Result<ExitCode> {
+        let engine = config::Engine { instances: 1, ..settings.engine.clone() };
+        let front = read_file(front)?;
+        let back = self.back.as_deref().map(read_file).transpose()?;
+        let reader = EmbeddedReader::open(&engine)?;
+        let reading = match &self.annotate {
+            None => reader.read_here(&front, back.as_deref())?,
+            Some(path) => {
+                let (reading, pages) = reader.read_and_show(&front, back.as_deref())?;
+                let png = annotate::draw(&reading, pages).and_then(|canvas| canvas.to_png()).context("failed to draw the pages")?;
+                std::fs::write(path, png).with_context(|| format!("failed to write {}", path.display()))?;
+                reading
+            }
+        };
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&Value::Object(answer_of(&reading)))?)?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -21,6 +21,14 @@ pub fn doubtful_lines(reading: &Reading, pages: &[(Side, Page)]) -> Vec<Vec<usiz
     pages.iter().map(|(side, page)| doubtful_on(reading, *side, page, incomplete)).collect()
 }
 
+/// How much speaks against a reading: checks that failed and fields that are missing. Of two readings of one document
+/// the one with fewer faults is the better one.
+pub fn faults(reading: &Reading) -> usize {
+    let n_missing = WANTED.iter().filter(|name| reading.value(**name).is_empty()).count();
+    let n_failed = reading.fields.values().filter(|field| has_failed(&field.chosen)).count();
+    2 * n_missing + n_failed
+}
+
 fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> Vec<usize> {
     let mut picked: Vec<usize> = Vec::new();
     let mut pick = |wanted: &mut dyn FnMut(&Line) -> bool| {
@@ -121,6 +129,17 @@ mod tests {
             (FieldName::DateOfBirth, 40.0, vec![]),
         ];
         check(&reading(&fields), vec![line("1234", 0.99, 0.0), line("ANNA", 0.98, 20.0)], &[0]);
+    }
+
+    #[test]
+    fn a_missing_field_is_a_graver_fault_than_a_failed_check() {
+        let failed = reading(&[
+            (FieldName::IdNumber, 0.0, vec![Check::CheckDigitFailed]),
+            (FieldName::Name, 0.0, vec![]),
+            (FieldName::DateOfBirth, 0.0, vec![]),
+        ]);
+        let missing = reading(&[(FieldName::Name, 0.0, vec![]), (FieldName::DateOfBirth, 0.0, vec![])]);
+        assert!(faults(&failed) < faults(&missing));
     }
 
     #[test]

@@ -12,6 +12,6 @@ pub mod mrz;
 mod number;
 mod read;
 
-pub use doubt::doubtful_lines;
+pub use doubt::{doubtful_lines, faults};
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
 pub use read::read;

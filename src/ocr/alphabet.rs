@@ -16,7 +16,7 @@ impl Alphabet {
         let mut spellings = vec![String::new()];
         spellings.extend(lines.trim_end_matches(['\r', '\n']).split('\n').map(|line| line.trim_end_matches('\r').to_owned()));
         spellings.push(" ".to_owned());
-        let latin = spellings.iter().map(|spelling| !spelling.chars().any(|c| is_foreign(c) || c as u32 > 0x20CF)).collect();
+        let latin = spellings.iter().map(|spelling| !spelling.chars().any(is_foreign)).collect();
         let lattice_classes = LATTICE_ALPHABET.chars().map(|wanted| classes_of(wanted, &spellings)).collect();
         Self { spellings, latin, lattice_classes }
     }

@@ -64,9 +64,11 @@ fn best_path(steps: &[f32], alphabet: &Alphabet, allowed: impl Fn(usize) -> bool
     Transcript { text, confidence: if n_chars == 0 { 0.0 } else { sum / n_chars as f32 }, lattice: None }
 }
 
-/// Whether a letter is of a script that this engine recognises as such and does not read.
+/// Whether a character is of a script that this engine recognises as such and does not read, or a symbol that no
+/// document prints: everything beyond Latin letters, digits, marks and punctuation.
 pub(crate) fn is_foreign(c: char) -> bool {
-    c.is_alphabetic() && !matches!(c as u32, 0x41..=0x24F | 0x1E00..=0x1EFF)
+    const NUMERO_SIGN: u32 = 0x2116;
+    !matches!(c as u32, 0..=0x24F | 0x1E00..=0x1EFF | 0x2000..=0x206F | 0x20A0..=0x20CF | NUMERO_SIGN)
 }
 
 /// The probabilities of the characters that machine-readable zones are made of.

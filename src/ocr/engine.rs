@@ -6,6 +6,7 @@ use super::alphabet::Alphabet;
 use super::ctc::Transcript;
 use super::decode::{Limits, decode};
 use super::detect::TextDetector;
+use super::draw::Canvas;
 use super::error::ImageError;
 use super::frame::Frame;
 use super::level::Slant;
@@ -14,6 +15,7 @@ use super::order;
 use super::orient::{LineOrientation, suited_voters, turned_over};
 use super::page::{Line, Page, Quad};
 use super::picture::Picture;
+use super::quality;
 use super::recognise::Recogniser;
 use super::weights::Weights;
 
@@ -32,6 +34,16 @@ pub enum OcrError {
 pub struct Original {
     picture: Picture,
     frame: Frame,
+}
+
+impl Original {
+    /// The picture as the page's frame sees it: upright, straight, in the page's pixels.
+    pub fn upright(&self) -> Canvas {
+        Canvas::new(match self.frame.is_whole() {
+            true => self.picture.full().clone(),
+            false => self.picture.straightened(&self.frame.corners(), self.frame.width, self.frame.height),
+        })
+    }
 }
 
 /// One instance of the engine: reads one image at a time on the calling thread. For more, open more.
@@ -94,11 +106,13 @@ impl Engine {
             }
         }
         order::sort(&mut page.lines);
+        page.quality = quality::measure(&picture, &frame, &quads);
         Ok((page, Original { picture, frame }))
     }
 
     /// Reads some lines of a page again with the accurate recogniser, which takes several times as long a line, and
-    /// keeps what it says where it is as sure as the fast one was.
+    /// keeps what it says where it is as sure as the fast one was. Lines that may be machine-readable are always
+    /// replaced: their decoder weighs probabilities by itself.
     ///
     /// # Errors
     /// The runtime fails.
@@ -107,7 +121,7 @@ impl Engine {
             let Some(line) = page.lines.get_mut(*idx) else { continue };
             let seen = self.accurate.read(&original.picture, &original.frame.to_picture.map_quad(&line.quad))?;
             let again = line_of(seen, line.quad);
-            if !again.text.is_empty() && again.confidence >= line.confidence {
+            if again.lattice.is_some() || (!again.text.is_empty() && again.confidence >= line.confidence) {
                 *line = again;
             }
         }

@@ -32,6 +32,22 @@ impl Picture {
         &self.levels[0]
     }
 
+    /// The smallest copy: enough for what does not depend on detail.
+    pub(crate) fn smallest(&self) -> &RgbImage {
+        self.levels.last().unwrap_or(self.full())
+    }
+
+    /// What lies inside `quad` (pixels of the full picture), straightened to `width` x `height` pixels.
+    pub(crate) fn straightened(&self, quad: &Quad, width: u32, height: u32) -> RgbImage {
+        let n_pixels = (width * height) as usize;
+        let planes = self.crop_planes(quad, width as usize, height as usize, &Range { factor: [1.0; 3], offset: [0.0; 3] });
+        let mut pixels = Vec::with_capacity(3 * n_pixels);
+        for at in 0..n_pixels {
+            pixels.extend([planes[2 * n_pixels + at] as u8, planes[n_pixels + at] as u8, planes[at] as u8]);
+        }
+        RgbImage::from_raw(width, height, pixels).expect("there are three bytes for each pixel")
+    }
+
     /// The whole picture at `width` x `height`, averaged, as [`Picture::crop_planes`] gives crops.
     pub(crate) fn planes(&self, width: u32, height: u32, range: &Range) -> Vec<f32> {
         // From the smallest copy that is still larger: the same result to the eye, and a quarter of the pixels or less.
@@ -141,6 +157,12 @@ mod tests {
         let Quad([a, b, c, d]) = Quad::from_edges(100.0, 200.0, 200.0, 248.0);
         let planes = gradient(800, 600).crop_planes(&Quad([c, d, a, b]), 100, 48, &Range::SYMMETRIC);
         assert!((level(planes[9600]) - 49.0).abs() < 1.5);
+    }
+
+    #[test]
+    fn a_straightened_part_is_a_picture_again() {
+        let part = gradient(800, 600).straightened(&Quad::from_edges(100.0, 200.0, 200.0, 300.0), 100, 100);
+        assert_eq!(part.get_pixel(50, 40).0, [37, 60, 7]);
     }
 
     #[test]

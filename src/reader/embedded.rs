@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::config;
 use crate::document::{self, Reading, Side};
 use crate::failure::{Class, Failure};
-use crate::ocr::{Engine, Limits, OcrError, Weights, find_folder};
+use crate::ocr::{Canvas, Engine, Limits, OcrError, Original, Page, Weights, find_folder};
 
 /// Reads documents with the engines inside; cloning shares them.
 #[derive(Clone)]
@@ -74,14 +74,46 @@ impl EmbeddedReader {
     /// # Errors
     /// As [`EmbeddedReader::read`].
     pub fn read_here(&self, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
+        self.guarded(front, back).map(|read| read.reading)
+    }
+
+    /// Reads one document on the calling thread and shows the pages it was read from.
+    ///
+    /// # Errors
+    /// As [`EmbeddedReader::read`].
+    pub fn read_and_show(&self, front: &[u8], back: Option<&[u8]>) -> Result<(Reading, Vec<SeenPage>), Failure> {
+        let read = self.guarded(front, back)?;
+        let seen = read.pages.into_iter().zip(&read.originals);
+        let pages = seen.map(|((side, page), original)| SeenPage { side, page, picture: original.upright() }).collect();
+        Ok((read.reading, pages))
+    }
+
+    fn guarded(&self, front: &[u8], back: Option<&[u8]>) -> Result<Read, Failure> {
         let mut engine = self.pool.take();
         catch_unwind(AssertUnwindSafe(|| read_pages(&mut engine, front, back)))
             .unwrap_or_else(|_| Err(Failure::new(Class::Internal, "the engine panicked")))
     }
 }
 
+/// A page with the picture it was read from, upright.
+pub struct SeenPage {
+    /// Which side it is.
+    pub side: Side,
+    /// What was seen.
+    pub page: Page,
+    /// The picture in the page's frame.
+    pub picture: Canvas,
+}
+
+/// A reading and what it was made from.
+struct Read {
+    reading: Reading,
+    pages: Vec<(Side, Page)>,
+    originals: Vec<Original>,
+}
+
 /// Reads both sides with the fast recogniser, then with the accurate one what matters and was not read with certainty.
-fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
+fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<Read, Failure> {
     let today = OffsetDateTime::now_utc().date();
     let mut pages = Vec::new();
     let mut originals = Vec::new();
@@ -94,12 +126,17 @@ fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<
     let reading = document::read(&pages, today);
     let doubtful = document::doubtful_lines(&reading, &pages);
     if doubtful.iter().all(Vec::is_empty) {
-        return Ok(reading);
+        return Ok(Read { reading, pages, originals });
     }
-    for (((side, page), original), lines) in pages.iter_mut().zip(&originals).zip(&doubtful) {
+    let mut second_look = pages.clone();
+    for (((side, page), original), lines) in second_look.iter_mut().zip(&originals).zip(&doubtful) {
         engine.read_again(page, original, lines).map_err(|error| failure(*side, &error))?;
     }
-    Ok(document::read(&pages, today))
+    let second = document::read(&second_look, today);
+    if document::faults(&second) > document::faults(&reading) {
+        return Ok(Read { reading, pages, originals });
+    }
+    Ok(Read { reading: second, pages: second_look, originals })
 }
 
 fn failure(side: Side, error: &OcrError) -> Failure {

@@ -7,6 +7,6 @@ pub mod remote;
 mod source;
 pub mod token;
 
-pub use embedded::EmbeddedReader;
+pub use embedded::{EmbeddedReader, SeenPage};
 pub use order::Reader;
 pub use source::{ImageSource, OpenImage};
