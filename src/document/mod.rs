@@ -3,15 +3,30 @@
 //! Pure: no input or output, no clock (today's date is an argument), no logs. Every reader of a zone (machine-readable
 //! zone, barcode, visual zone) yields [`Candidate`]s; fusing weighs them and makes one [`Reading`].
 
+mod address;
+mod agree;
 pub mod answer;
+mod classify;
 mod coded_date;
 mod country;
 mod doubt;
+mod date;
 mod field;
+mod fuse;
+mod labels;
+mod layout;
+mod mask;
 pub mod mrz;
 mod number;
+mod person_name;
 mod read;
+mod text;
+mod viz;
+
+#[cfg(test)]
+mod testing;
 
 pub use doubt::{doubtful_lines, faults};
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
+pub use mask::mask_aadhaar;
 pub use read::read;

@@ -1,0 +1,167 @@
+//! What a document is and whose customs it follows, by what it calls itself.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::field::IdType;
+use super::layout::Sheet;
+use super::text::{find_phrase, squeeze};
+
+/// Whose customs of printing a document follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Region {
+    /// Cards of the Indian Union.
+    India,
+    /// Licences and identity cards of the United States and Canada, by the AAMVA card design standard.
+    NorthAmerica,
+    /// Everyone else.
+    #[default]
+    Elsewhere,
+}
+
+/// What the visual zone says about the kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Class {
+    /// The type, as the document calls itself.
+    pub(crate) id_type: IdType,
+    /// Whose customs it follows.
+    pub(crate) region: Region,
+}
+
+#[derive(Deserialize)]
+struct Titles(HashMap<IdType, Vec<String>>);
+
+#[derive(Deserialize)]
+struct Regions {
+    north_america: Vec<String>,
+    india: Vec<String>,
+}
+
+struct Vocabulary {
+    titles: HashMap<IdType, Vec<Vec<char>>>,
+    north_america: Vec<Vec<char>>,
+    india: Vec<Vec<char>>,
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let reason = "the label files are part of the program and tested";
+    let Titles(titles) = toml::from_str(include_str!("labels/titles.toml")).expect(reason);
+    let regions: Regions = toml::from_str(include_str!("labels/regions.toml")).expect(reason);
+    let folded = |phrases: Vec<String>| phrases.iter().map(|phrase| squeeze(phrase).chars().collect()).collect();
+    Vocabulary {
+        titles: titles.into_iter().map(|(id_type, phrases)| (id_type, folded(phrases))).collect(),
+        north_america: folded(regions.north_america),
+        india: folded(regions.india),
+    }
+});
+
+/// The text of all sheets as titles are looked for in it.
+struct Print {
+    /// Lines one by one.
+    lines: Vec<Vec<char>>,
+    /// Titles that run over two lines: each line with the one that follows it below.
+    pairs: Vec<Vec<char>>,
+}
+
+impl Print {
+    fn new(sheets: &[Sheet]) -> Self {
+        let all = || sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright);
+        let lines: Vec<Vec<char>> = all().map(|line| line.compact.chars.clone()).collect();
+        let mut pairs = Vec::new();
+        for sheet in sheets {
+            for upper in sheet.lines.iter().filter(|line| line.chars.len() < 40) {
+                for lower in sheet.lines.iter().filter(|line| line.chars.len() < 40) {
+                    let gap = lower.edges.top - upper.edges.bottom;
+                    let height = upper.edges.height();
+                    let below =
+                        lower.edges.middle() > upper.edges.bottom && gap < 0.9 * height && lower.edges.overlap_x(&upper.edges) > 0.0;
+                    let beside =
+                        lower.edges.same_row(&upper.edges) && (0.0..2.0 * height).contains(&(lower.edges.left - upper.edges.right));
+                    if below || beside {
+                        pairs.push([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat());
+                    }
+                }
+            }
+        }
+        Self { lines, pairs }
+    }
+
+    /// How many of the phrases are printed.
+    fn count(&self, phrases: &[Vec<char>]) -> usize {
+        phrases.iter().filter(|phrase| self.has(phrase)).count()
+    }
+
+    fn has(&self, phrase: &[char]) -> bool {
+        // Short words are looked for exactly, and as a line of their own or its beginning or end.
+        let errors = match phrase.len() {
+            0..9 => 0,
+            9..15 => 1,
+            _ => 2,
+        };
+        let in_line = |line: &Vec<char>| match find_phrase(line, phrase, errors) {
+            Some((start, end, _)) => phrase.len() >= 7 || (start == 0 && end == line.len()),
+            None => false,
+        };
+        self.lines.iter().any(in_line) || (phrase.len() >= 9 && self.pairs.iter().any(in_line))
+    }
+}
+
+/// Classifies a document by its titles.
+pub(crate) fn classify(sheets: &[Sheet]) -> Class {
+    let print = Print::new(sheets);
+    let vocabulary = &*VOCABULARY;
+    let count = |id_type| vocabulary.titles.get(&id_type).map_or(0, |phrases| print.count(phrases));
+    let indian = print.count(&vocabulary.india) > 0;
+    for id_type in [IdType::Pan, IdType::VoterId, IdType::Aadhaar] {
+        if count(id_type) > 0 {
+            return Class { id_type, region: Region::India };
+        }
+    }
+    let american = || print.count(&vocabulary.north_america) > 0;
+    let licence = count(IdType::DrivingLicence);
+    if licence > 0 && count(IdType::ResidencePermit) == 0 {
+        let region = if indian {
+            Region::India
+        } else if american() {
+            Region::NorthAmerica
+        } else {
+            Region::Elsewhere
+        };
+        // Cards for people who do not drive say so in words that hold those of a licence.
+        let only_identity =
+            region == Region::NorthAmerica && print.count(&[squeeze("Identification card").chars().collect()]) > 0 && licence < 2;
+        let id_type = if only_identity && count(IdType::NationalId) > 0 { IdType::NationalId } else { IdType::DrivingLicence };
+        return Class { id_type, region };
+    }
+    let region = if indian { Region::India } else { Region::Elsewhere };
+    if count(IdType::ResidencePermit) > 0 {
+        return Class { id_type: IdType::ResidencePermit, region };
+    }
+    let (passport, national_id, visa) = (count(IdType::Passport), count(IdType::NationalId), count(IdType::Visa));
+    let card = [squeeze("Passport card"), squeeze("Border crossing")].map(|phrase| phrase.chars().collect());
+    let id_type = if print.count(&card) > 0 {
+        IdType::NationalId
+    } else if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&['V', 'I', 'S', 'A'])) {
+        IdType::Visa
+    } else if passport > 0 && national_id <= passport {
+        IdType::Passport
+    } else if national_id > 0 {
+        IdType::NationalId
+    } else if print.has(&['V', 'I', 'S', 'A']) {
+        IdType::Visa
+    } else {
+        IdType::Unknown
+    };
+    let region = if id_type == IdType::NationalId
+        && region == Region::Elsewhere
+        && print.has(&squeeze("Identification card").chars().collect::<Vec<_>>())
+        && american()
+    {
+        Region::NorthAmerica
+    } else {
+        region
+    };
+    Class { id_type, region }
+}

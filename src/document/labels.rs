@@ -1,0 +1,281 @@
+//! The words that issuers print beside values, in their languages, and where they stand in a line.
+//!
+//! The words are data: one file per group of languages in `labels/`, a list of phrases per kind of field.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::layout::TextLine;
+use super::text::{find_phrase, squeeze};
+
+/// What a caption announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// The holder's surname.
+    Surname,
+    /// The holder's given names.
+    GivenNames,
+    /// The whole name, or one of the two parts: the other captions of the document decide.
+    Name,
+    /// A middle name that belongs after the given names.
+    MiddleName,
+    /// A name of the holder that is not part of the name asked for: at birth, of a marriage, of an order.
+    OtherName,
+    /// Name of a parent, spouse or guardian.
+    Relative,
+    /// Date of birth, perhaps with the place.
+    BirthDate,
+    /// Year of birth.
+    BirthYear,
+    /// Sex.
+    Sex,
+    /// Number of the document.
+    Number,
+    /// National number of the person.
+    PersonalNumber,
+    /// Another number that must not be taken for the document's.
+    OtherNumber,
+    /// Postal address.
+    Address,
+    /// Nationality.
+    Nationality,
+    /// Date of issue.
+    IssueDate,
+    /// Date of expiry.
+    ExpiryDate,
+    /// Place of birth.
+    BirthPlace,
+    /// Issuing authority.
+    Authority,
+    /// Telephone number.
+    Mobile,
+    /// A caption of no interest, whose value must not be taken for another one.
+    Other,
+}
+
+/// A set of kinds: some words mean different things in different languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Kinds(u32);
+
+impl Kinds {
+    /// The set of one.
+    pub(crate) fn one(kind: Kind) -> Self {
+        Self(1 << kind as u32)
+    }
+
+    /// Whether the kind is among them.
+    pub(crate) fn has(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+
+    /// Both sets together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What both have in common, if anything.
+    pub(crate) fn common(self, other: Self) -> Option<Self> {
+        (self.0 & other.0 != 0).then_some(Self(self.0 & other.0))
+    }
+
+    /// Whether nothing but the parts of a name is meant.
+    pub(crate) fn is_name(self) -> bool {
+        let parts = Self::one(Kind::Surname).and(Self::one(Kind::GivenNames)).and(Self::one(Kind::Name));
+        self.0 != 0 && self.0 & !parts.0 == 0
+    }
+}
+
+/// A caption in a line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Caption {
+    /// What it may announce.
+    pub(crate) kinds: Kinds,
+    /// First character (in characters of the line).
+    pub(crate) start: usize,
+    /// The character after it.
+    pub(crate) end: usize,
+    /// Characters that had to be read as others.
+    pub(crate) errors: usize,
+}
+
+struct Phrase {
+    chars: Vec<char>,
+    kinds: Kinds,
+    counts: Counts,
+}
+
+/// How often each letter and digit occurs: most phrases can be ruled out by it, without comparing.
+struct Counts([u8; 37]);
+
+impl Counts {
+    fn of(chars: &[char]) -> Self {
+        let mut counts = [0_u8; 37];
+        for c in chars {
+            let slot = match c {
+                '0' | 'O' => 14,
+                '1' | 'I' => 8,
+                '5' | 'S' => 18,
+                'A'..='Z' => *c as usize - 'A' as usize,
+                '2'..='9' => *c as usize - '0' as usize + 26,
+                _ => 36,
+            };
+            counts[slot] = counts[slot].saturating_add(1);
+        }
+        Self(counts)
+    }
+
+    /// Characters of `phrase` that do not occur here.
+    fn lacking(&self, phrase: &Self) -> usize {
+        self.0.iter().zip(&phrase.0).map(|(have, want)| usize::from(want.saturating_sub(*have))).sum()
+    }
+}
+
+static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
+    let files = [
+        include_str!("labels/english.toml"),
+        include_str!("labels/german.toml"),
+        include_str!("labels/french.toml"),
+        include_str!("labels/spanish.toml"),
+        include_str!("labels/portuguese.toml"),
+        include_str!("labels/italian.toml"),
+        include_str!("labels/dutch.toml"),
+        include_str!("labels/nordic.toml"),
+        include_str!("labels/baltic.toml"),
+        include_str!("labels/slavic_west.toml"),
+        include_str!("labels/slavic_south.toml"),
+        include_str!("labels/balkan_other.toml"),
+        include_str!("labels/turkic.toml"),
+        include_str!("labels/asian.toml"),
+    ];
+    let mut kinds_of: HashMap<String, Kinds> = HashMap::new();
+    for file in files {
+        let lists: HashMap<Kind, Vec<String>> = toml::from_str(file).expect("the label files are part of the program and tested");
+        for (kind, phrases) in lists {
+            for phrase in phrases {
+                let phrase = squeeze(&phrase);
+                // `rn` is so often read as `m` that it is no error.
+                let misread = Some(phrase.replace("RN", "M")).filter(|misread| *misread != phrase && phrase.len() >= 6);
+                for phrase in [Some(phrase), misread].into_iter().flatten() {
+                    let kinds = kinds_of.entry(phrase).or_default();
+                    *kinds = kinds.and(Kinds::one(kind));
+                }
+            }
+        }
+    }
+    let mut phrases: Vec<Phrase> = kinds_of
+        .into_iter()
+        .map(|(text, kinds)| {
+            let chars: Vec<char> = text.chars().collect();
+            Phrase { counts: Counts::of(&chars), chars, kinds }
+        })
+        .collect();
+    // Longest first, then by alphabet: the outcome must not depend on the order of a hash map.
+    phrases.sort_by(|a, b| b.chars.len().cmp(&a.chars.len()).then_with(|| a.chars.cmp(&b.chars)));
+    phrases
+});
+
+/// Errors that are forgiven in a phrase of so many characters; short words are too easily others.
+fn forgiven(length: usize) -> usize {
+    match length {
+        0..6 => 0,
+        6..10 => 1,
+        10..16 => 2,
+        _ => 3,
+    }
+}
+
+/// The captions of a line from left to right, none overlapping another.
+pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
+    let compact = &line.compact.chars;
+    let counts = Counts::of(compact);
+    let mut hits: Vec<(usize, usize, usize, Kinds)> = Vec::new();
+    for phrase in PHRASES.iter() {
+        let length = phrase.chars.len();
+        let errors_allowed = forgiven(length);
+        if counts.lacking(&phrase.counts) > errors_allowed {
+            continue;
+        }
+        let exact = find_bounded(line, &phrase.chars);
+        let found = exact.or_else(|| {
+            let (start, end, errors) = find_phrase(compact, &phrase.chars, errors_allowed)?;
+            let bounded = line.compact.starts_word[start] && line.compact.ends_word(end, &line.chars);
+            (bounded || (length >= 9 && line.compact.starts_word[start])).then_some((start, end, errors))
+        });
+        if let Some((start, end, errors)) = found {
+            hits.push((start, end, errors, phrase.kinds));
+        }
+    }
+    // The longest with the fewest errors wins; what it covers is taken.
+    hits.sort_by_key(|(start, end, errors, _)| (std::cmp::Reverse((end - start).saturating_sub(3 * errors)), *start));
+    let mut taken: Vec<(usize, usize, usize, Kinds)> = Vec::new();
+    for hit in hits {
+        match taken.iter_mut().find(|other| hit.0 < other.1 && other.0 < hit.1) {
+            None => taken.push(hit),
+            // The same words in two spellings (with and without a diacritic) mean both.
+            Some(other) if (other.0, other.1, other.2) == (hit.0, hit.1, hit.2) => other.3 = other.3.and(hit.3),
+            Some(_) => {}
+        }
+    }
+    taken.sort_by_key(|hit| hit.0);
+    let origin = &line.compact.origin;
+    taken.into_iter().map(|(start, end, errors, kinds)| Caption { kinds, start: origin[start], end: origin[end - 1] + 1, errors }).collect()
+}
+
+/// The phrase without errors at a place where words begin and end; phrases of six letters and more may have a word glued on.
+fn find_bounded(line: &TextLine, phrase: &[char]) -> Option<(usize, usize, usize)> {
+    let compact = &line.compact;
+    let mut from = 0;
+    while let Some((start, end, _)) = find_phrase(&compact.chars[from..], phrase, 0) {
+        let (start, end) = (start + from, end + from);
+        let starts = compact.starts_word[start];
+        let ends = compact.ends_word(end, &line.chars);
+        if (starts && (ends || phrase.len() >= 6)) || phrase.len() >= 11 {
+            return Some((start, end, 0));
+        }
+        from = start + 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::line;
+    use super::*;
+
+    fn check(text: &str, expected: &[(&str, Kind)]) {
+        let line = line(text);
+        let found: Vec<(String, bool)> = captions(&line)
+            .iter()
+            .zip(expected)
+            .map(|(caption, (_, kind))| (line.slice(caption.start, caption.end), caption.kinds.has(*kind)))
+            .collect();
+        let expected: Vec<(String, bool)> = expected.iter().map(|(text, _)| ((*text).to_owned(), true)).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn captions_are_found_in_any_language_and_with_misread_letters() {
+        check("NOM/Sumame", &[("NOM", Kind::Surname), ("Sumame", Kind::Surname)]);
+        check("Datum rodenja/Date of pirth", &[("Datum rodenja", Kind::BirthDate), ("Date of pirth", Kind::BirthDate)]);
+        check(
+            "SEXE /Sex NATIONALITÉ/Nationality",
+            &[("SEXE", Kind::Sex), ("Sex", Kind::Sex), ("NATIONALITÉ", Kind::Nationality), ("Nationality", Kind::Nationality)],
+        );
+        check("D.O.B.01-05-1948", &[("D.O.B", Kind::BirthDate)]);
+    }
+
+    #[test]
+    fn the_longest_caption_wins() {
+        check("Father's Name", &[("Father's Name", Kind::Relative)]);
+        check("Place of birth", &[("Place of birth", Kind::BirthPlace)]);
+    }
+
+    #[test]
+    fn words_inside_names_are_no_captions() {
+        check("SEXTON", &[]);
+        check("NOMURA", &[]);
+    }
+}

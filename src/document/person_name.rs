@@ -1,0 +1,105 @@
+//! Whether a piece of print can be a person's name, and the name in it.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::text::fold;
+
+/// Longest name that is printed on one line of a document.
+const LONGEST: usize = 60;
+
+/// The name in a piece of print, cleaned of what stands around it; none where the print cannot be a name.
+///
+/// Headings, authorities and captions are no names, nor is anything with a digit. Letters of other scripts are cut
+/// off: a card prints the name in Latin letters beside them.
+pub(crate) fn person_name(text: &str) -> Option<String> {
+    if text.chars().any(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let latin: String = text.chars().map(|c| if is_foreign(c) { '\n' } else { c }).collect();
+    let longest = latin.split('\n').max_by_key(|part| part.chars().filter(|c| c.is_alphabetic()).count())?;
+    let name = tidy(longest);
+    let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+    let others = name.chars().filter(|c| !c.is_alphabetic() && !matches!(c, ' ' | '-' | '\'' | '’' | '.' | ',')).count();
+    if letters < 2 || others > 0 || name.chars().count() > LONGEST {
+        return None;
+    }
+    let words = words(&name);
+    if words.is_empty() || words.len() > 8 || words.iter().any(|word| STOPWORDS.contains(word.as_str())) {
+        return None;
+    }
+    // A name is written in capitals or begins with one; recognised scribbles change case inside words.
+    let odd = name.split([' ', '-', '\'', '’', '.']).filter(|word| is_odd(word)).count();
+    (odd == 0).then_some(name)
+}
+
+/// Whether a piece of print holds a word of headings or captions.
+pub(crate) fn has_stopword(text: &str) -> bool {
+    words(text).iter().any(|word| STOPWORDS.contains(word.as_str()))
+}
+
+/// The words of a text, folded.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let text = text.replace(['\'', '’'], "");
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(fold).collect()
+}
+
+/// Joins given names and surname in reading order.
+pub(crate) fn reading_order(given: &str, surname: &str) -> String {
+    let parts: Vec<&str> = [given.trim(), surname.trim()].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
+}
+
+static STOPWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("labels/stopwords.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
+});
+
+fn is_foreign(c: char) -> bool {
+    c.is_alphabetic() && !matches!(c, 'a'..='z' | 'A'..='Z' | '\u{00c0}'..='\u{0259}' | '\u{1e00}'..='\u{1eff}')
+}
+
+fn tidy(text: &str) -> String {
+    let spaced = text.replace(',', ", ").replace(['«', '»', '"', '*', '_', '~'], " ");
+    let trimmed = spaced.trim_matches(|c: char| !c.is_alphabetic() && c != '.' && c != '\'').trim_start_matches(['.', '\'']);
+    let joined = trimmed.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A full stop at the end belongs to an initial or to `Jr.`, not to a whole word.
+    match joined.strip_suffix('.') {
+        Some(rest) if rest.rsplit(' ').next().is_some_and(|word| word.chars().count() > 2) => rest.to_owned(),
+        _ => joined,
+    }
+}
+
+/// Small letters before capitals, as in `lANa`: no name is written so, but for `McX`, `MacX`, `DeX` and their like.
+fn is_odd(word: &str) -> bool {
+    let chars: Vec<char> = word.chars().filter(|c| c.is_alphabetic()).collect();
+    let turns = chars.windows(2).filter(|pair| pair[0].is_lowercase() && pair[1].is_uppercase()).count();
+    let begins_small = chars.len() > 4 && chars[0].is_lowercase() && chars[1..].iter().any(|c| c.is_uppercase());
+    turns > 1 || begins_small
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(person_name(text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn names_are_told_from_headings() {
+        check("JEAN-MICHEL", Some("JEAN-MICHEL"));
+        check(": Ahmad Rashid", Some("Ahmad Rashid"));
+        check("O'SULLIVAN", Some("O'SULLIVAN"));
+        check("CONNOR MICHAEL,JR", Some("CONNOR MICHAEL, JR"));
+        check("REPUBLIC OF UTOPIA", None);
+        check("DRIVER LICENSE", None);
+        check("123 MAIN STREET", None);
+        check("ConNorSaMple", None);
+    }
+
+    #[test]
+    fn letters_of_other_scripts_are_cut_off() {
+        check("राहुल RAHUL VERMA", Some("RAHUL VERMA"));
+        check("राहुल वर्मा", None);
+    }
+}

@@ -1,0 +1,148 @@
+//! Text as it is compared: upper case, without diacritics, with the place of every character in the original kept.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// The letters and digits of a line, folded, and where each of them stands in the original.
+///
+/// Recognisers lose and invent spaces, so words are compared without them; the places lead back to the print.
+#[derive(Clone, Default)]
+pub(crate) struct Compact {
+    /// Folded letters and digits.
+    pub(crate) chars: Vec<char>,
+    /// For each of `chars`, the index of its character in the original (in characters, not bytes).
+    pub(crate) origin: Vec<usize>,
+    /// For each of `chars`, whether a word may begin there.
+    pub(crate) starts_word: Vec<bool>,
+}
+
+impl Compact {
+    /// Folds a line.
+    pub(crate) fn new(text: &str) -> Self {
+        let mut compact = Self::default();
+        let mut before: Option<char> = None;
+        for (place, original) in text.chars().enumerate() {
+            let mut first = true;
+            for folded in fold_char(original) {
+                if folded.is_alphanumeric() {
+                    compact.chars.push(folded);
+                    compact.origin.push(place);
+                    compact.starts_word.push(first && begins_word(before, original));
+                    first = false;
+                }
+            }
+            if !is_apostrophe(original) {
+                before = Some(original);
+            }
+        }
+        compact
+    }
+
+    /// Whether a word may end before position `end`.
+    pub(crate) fn ends_word(&self, end: usize, original: &[char]) -> bool {
+        match self.origin.get(end.wrapping_sub(1)).and_then(|place| original.get(place + 1).map(|next| (original[*place], *next))) {
+            None => true,
+            Some((last, next)) => begins_word(Some(last), next) || !next.is_alphanumeric(),
+        }
+    }
+}
+
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '’' | '‘' | '`' | '´')
+}
+
+fn begins_word(before: Option<char>, c: char) -> bool {
+    before.is_none_or(|b| !b.is_alphanumeric() || b.is_ascii_digit() != c.is_ascii_digit() || (b.is_lowercase() && c.is_uppercase()))
+}
+
+/// Upper case without diacritics, as most issuers write a letter where there are none (`Æ` is `AE`, `Ø` is `O`).
+pub(crate) fn fold(text: &str) -> String {
+    text.chars().flat_map(fold_char).collect()
+}
+
+/// The letters and digits of `fold(text)`.
+pub(crate) fn squeeze(text: &str) -> String {
+    text.chars().flat_map(fold_char).filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn fold_char(c: char) -> impl Iterator<Item = char> {
+    let spelled = match c {
+        'ß' | 'ẞ' => "SS",
+        'Æ' | 'æ' => "AE",
+        'Œ' | 'œ' => "OE",
+        'Ø' | 'ø' => "O",
+        'Ł' | 'ł' => "L",
+        'Đ' | 'đ' | 'Ð' | 'ð' => "D",
+        'Þ' | 'þ' => "TH",
+        'ı' | 'İ' => "I",
+        'Ə' | 'ə' => "E",
+        'Ħ' | 'ħ' => "H",
+        'Ŧ' | 'ŧ' => "T",
+        'Ŋ' | 'ŋ' => "N",
+        _ => "",
+    };
+    let plain = spelled.is_empty().then(|| c.nfkd().filter(|d| !is_combining_mark(*d)).flat_map(char::to_uppercase));
+    spelled.chars().chain(plain.into_iter().flatten())
+}
+
+/// Characters that recognisers take for one another count as the same in labels: `D0B` is `DOB`.
+fn alike(a: char, b: char) -> bool {
+    a == b || matches!((a, b), ('0', 'O') | ('O', '0') | ('1', 'I') | ('I', '1') | ('5', 'S') | ('S', '5'))
+}
+
+/// Where `phrase` stands in `line` with the fewest errors, at most `max_errors`: first position, end position, errors.
+///
+/// The leftmost of equally good places wins. Both are folded and without spaces.
+pub(crate) fn find_phrase(line: &[char], phrase: &[char], max_errors: usize) -> Option<(usize, usize, usize)> {
+    if phrase.is_empty() || line.len() + max_errors < phrase.len() {
+        return None;
+    }
+    if max_errors == 0 {
+        return line
+            .windows(phrase.len())
+            .position(|window| window.iter().zip(phrase).all(|(a, b)| alike(*a, *b)))
+            .map(|start| (start, start + phrase.len(), 0));
+    }
+    // Sellers' algorithm, with the start of the best path carried along.
+    let mut column: Vec<(usize, usize)> = (0..=phrase.len()).map(|errors| (errors, 0)).collect();
+    let mut best: Option<(usize, usize, usize)> = None;
+    for (j, c) in line.iter().enumerate() {
+        let mut diagonal = column[0];
+        column[0] = (0, j + 1);
+        for (i, p) in phrase.iter().enumerate() {
+            let replaced = (diagonal.0 + usize::from(!alike(*c, *p)), diagonal.1);
+            let inserted = (column[i + 1].0 + 1, column[i + 1].1);
+            let dropped = (column[i].0 + 1, column[i].1);
+            diagonal = column[i + 1];
+            column[i + 1] = [replaced, inserted, dropped].into_iter().min_by_key(|step| step.0).unwrap_or(replaced);
+        }
+        let (errors, start) = column[phrase.len()];
+        if errors <= max_errors && best.is_none_or(|(_, _, least)| errors < least) {
+            best = Some((start, j + 1, errors));
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_drops_case_and_diacritics() {
+        assert_eq!(fold("Åse Šárka Łódź Straße"), "ASE SARKA LODZ STRASSE");
+        assert_eq!(squeeze("d'Été-12"), "DETE12");
+    }
+
+    #[test]
+    fn a_phrase_is_found_where_it_has_fewest_errors() {
+        let check = |line: &str, phrase: &str, errors, expected| {
+            let line = Compact::new(line);
+            let phrase: Vec<char> = phrase.chars().collect();
+            assert_eq!(find_phrase(&line.chars, &phrase, errors), expected);
+        };
+        check("D0B 01/02/1990", "DOB", 0, Some((0, 3, 0)));
+        check("NOM/Sumame", "SURNAME", 2, Some((3, 9, 2)));
+        check("Given names", "SURNAME", 1, None);
+    }
+}

@@ -1,0 +1,45 @@
+//! The visual zone: what is printed for people to read.
+//!
+//! Each family of documents has its own reader; all of them pair captions with values by geometry ([`pairs`]) and
+//! yield candidates, which fusing weighs against the machine-readable zones.
+
+mod labelled;
+mod pairs;
+mod pieces;
+mod shape;
+
+use time::Date;
+
+use crate::ocr::Quad;
+
+use super::classify::{Class, Region};
+use super::date::Order;
+use super::field::{Candidate, FieldName, Side, Source};
+use super::layout::Sheet;
+
+/// What the readers of the visual zone are told.
+pub(crate) struct Context<'a> {
+    /// What the document is.
+    pub(crate) class: Class,
+    /// The straightened images.
+    pub(crate) sheets: &'a [Sheet],
+    /// Today, for years of two digits and for what lies in the future.
+    pub(crate) today: Date,
+}
+
+impl Context<'_> {
+    /// Whether day or month comes first in dates of digits.
+    fn order(&self) -> Order {
+        if self.class.region == Region::NorthAmerica { Order::MonthFirst } else { Order::DayFirst }
+    }
+}
+
+/// Reads the visual zone of a document.
+pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
+    labelled::read(context)
+}
+
+/// A reading by the visual zone.
+fn candidate(name: FieldName, value: String, raw: &str, side: Side, confidence: f32, quad: Quad) -> Candidate {
+    Candidate { name, value, raw: raw.to_owned(), source: Source::Viz, side, confidence, quad: Some(quad), checks: Vec::new() }
+}

@@ -1,0 +1,359 @@
+//! Captions and the values that stand beside them, by geometry: in the same line, to the right, below, rarely above.
+//!
+//! Every caption bids for every piece of print whose shape fits it; the cheapest bids win, and a piece is sold once.
+//! So a date goes to the date's caption and a name to the name's, also where rows and columns are crowded.
+
+use crate::document::labels::{Caption, Kind, Kinds, captions};
+use crate::document::layout::{Edges, Sheet, TextLine};
+use crate::document::text::fold;
+use crate::ocr::Quad;
+
+use super::pieces::{Piece, pieces_of};
+use super::shape::fits;
+
+/// A value that was found for a caption.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    /// What the caption announces.
+    pub(crate) kind: Kind,
+    /// The value as printed; several lines are joined by `\n`.
+    pub(crate) text: String,
+    /// The box of the value.
+    pub(crate) edges: Edges,
+    /// The box in the page's frame.
+    pub(crate) quad: Quad,
+    /// The recogniser's confidence in the value's lines, the least of them.
+    pub(crate) confidence: f32,
+    /// How far the value stands from where it is expected: 0 is beside, 1 is doubtful.
+    pub(crate) cost: f32,
+    /// Index of the value's first line in the sheet.
+    pub(crate) line: usize,
+}
+
+/// Captions and values of one sheet.
+#[derive(Default)]
+pub(crate) struct Pairing {
+    /// Values by caption, in reading order.
+    pub(crate) pairs: Vec<Pair>,
+    /// Kinds that a caption announces, value found or not.
+    pub(crate) announced: Vec<Kind>,
+}
+
+impl Pairing {
+    /// The nearest value of a kind.
+    pub(crate) fn best(&self, kind: Kind) -> Option<&Pair> {
+        self.pairs.iter().filter(|pair| pair.kind == kind).min_by(|a, b| a.cost.total_cmp(&b.cost))
+    }
+
+    /// Whether the document has a caption of this kind.
+    pub(crate) fn announces(&self, kind: Kind) -> bool {
+        self.announced.contains(&kind)
+    }
+}
+
+/// One caption, in all its languages.
+#[derive(Clone, Copy)]
+struct Label {
+    kinds: Kinds,
+    kind: Kind,
+    edges: Edges,
+    /// Line and character after the last of its words, for values in the same line.
+    line: usize,
+    end: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Inline,
+    Right,
+    Below,
+    Above,
+}
+
+/// Pairs the captions of a sheet with their values.
+pub(crate) fn pair(sheet: &Sheet) -> Pairing {
+    let mut labels = Vec::new();
+    let mut pieces = Vec::new();
+    for (index, line) in sheet.lines.iter().enumerate() {
+        if line.upright || is_machine_zone(line) {
+            continue;
+        }
+        let groups = group(line, index, &captions(line));
+        pieces.extend(pieces_of(line, index, &groups.iter().map(|(start, label)| (*start, label.end)).collect::<Vec<_>>()));
+        labels.extend(groups.into_iter().map(|(_, label)| label));
+    }
+    stack(&mut labels);
+    resolve_names(&mut labels);
+    let announced = labels.iter().map(|label| label.kind).collect();
+    let pairs = assign(&labels, &pieces, sheet);
+    Pairing { pairs, announced }
+}
+
+/// Lines of a machine-readable zone are full of fillers.
+pub(crate) fn is_machine_zone(line: &TextLine) -> bool {
+    let fillers = line.chars.iter().filter(|c| matches!(c, '<' | '«')).count();
+    fillers >= 3 || (line.chars.len() >= 28 && fillers >= 1 && !line.chars.contains(&' '))
+}
+
+/// Joins the captions of a line that say the same in several languages. The number is each group's first character.
+fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<(usize, Label)> {
+    let mut groups: Vec<(usize, Label)> = Vec::new();
+    for caption in captions {
+        if let Some((start, last)) = groups.last_mut() {
+            let between = line.slice(last.end, caption.start);
+            if let Some(kinds) = joined(last.kinds, caption.kinds, &between) {
+                *last = Label { kinds, end: caption.end, edges: line.edges_of(*start, caption.end), ..*last };
+                continue;
+            }
+        }
+        let edges = line.edges_of(caption.start, caption.end);
+        groups.push((caption.start, Label { kinds: caption.kinds, kind: Kind::Other, edges, line: index, end: caption.end }));
+    }
+    groups
+}
+
+/// What two neighbouring captions mean together, if they are one caption.
+fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
+    let word = fold(between.trim_matches(|c: char| !c.is_alphanumeric()));
+    let linked = ["AND", "ET", "Y", "E", "UND", "EN", "I", "OG", "OCH", "A", "SI"].contains(&word.as_str());
+    if !word.is_empty() && !linked {
+        return None;
+    }
+    match a.common(b) {
+        Some(common) => Some(common),
+        None if a.is_name() && b.is_name() => {
+            // `Surname and given names` announces the whole name; `Ime/Name` the part that the clearer word says.
+            let both_clear = !a.has(Kind::Name) && !b.has(Kind::Name);
+            match (both_clear, linked || between.contains([',', '&'])) {
+                (true, true) => Some(Kinds::one(Kind::Name)),
+                (true, false) => None,
+                (false, _) => Some(if a.has(Kind::Name) { b } else { a }),
+            }
+        }
+        None => None,
+    }
+}
+
+/// Joins captions that stand on top of each other and say the same, as bilingual documents print them.
+fn stack(labels: &mut Vec<Label>) {
+    let mut index = 0;
+    while index < labels.len() {
+        let upper = labels[index];
+        let lower = labels.iter().enumerate().skip(index + 1).find_map(|(at, lower)| {
+            let gap = lower.edges.top - upper.edges.bottom;
+            let height = upper.edges.height().max(lower.edges.height());
+            let near = gap < 0.4 * height && lower.edges.middle() > upper.edges.bottom - 0.2 * height;
+            let aligned = (lower.edges.left - upper.edges.left).abs() < height || (lower.edges.right - upper.edges.right).abs() < height;
+            let kinds = joined(upper.kinds, lower.kinds, "/")?;
+            (near && aligned).then_some((at, kinds))
+        });
+        match lower {
+            Some((at, kinds)) => {
+                let lower = labels.remove(at);
+                labels[index] = Label { kinds, edges: upper.edges.union(&lower.edges), line: lower.line, end: lower.end, ..upper };
+            }
+            None => index += 1,
+        }
+    }
+}
+
+/// Decides what captions mean that are words for the whole name in one language and for a part of it in another.
+fn resolve_names(labels: &mut [Label]) {
+    let clear = |kind| labels.iter().any(|label| label.kinds.is_name() && label.kinds == Kinds::one(kind));
+    let (has_surname, has_given) = (clear(Kind::Surname), clear(Kind::GivenNames));
+    for label in labels {
+        let order = [
+            Kind::Relative,
+            Kind::OtherName,
+            Kind::BirthDate,
+            Kind::BirthYear,
+            Kind::Sex,
+            Kind::Number,
+            Kind::PersonalNumber,
+            Kind::Address,
+            Kind::ExpiryDate,
+            Kind::IssueDate,
+            Kind::Nationality,
+            Kind::BirthPlace,
+            Kind::MiddleName,
+            Kind::OtherNumber,
+            Kind::Mobile,
+            Kind::Authority,
+            Kind::Other,
+        ];
+        label.kind = if label.kinds.is_name() || label.kinds.has(Kind::Name) {
+            if label.kinds == Kinds::one(Kind::Surname) {
+                Kind::Surname
+            } else if label.kinds == Kinds::one(Kind::GivenNames) {
+                Kind::GivenNames
+            } else {
+                match (has_surname, has_given) {
+                    (true, false) => Kind::GivenNames,
+                    (false, true) => Kind::Surname,
+                    _ => Kind::Name,
+                }
+            }
+        } else {
+            order.into_iter().find(|kind| label.kinds.has(*kind)).unwrap_or(Kind::Other)
+        };
+    }
+}
+
+struct Bid {
+    label: usize,
+    piece: usize,
+    relation: Relation,
+    cost: f32,
+}
+
+fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
+    let mut bids = Vec::new();
+    for (label_index, label) in labels.iter().enumerate() {
+        for (piece_index, piece) in pieces.iter().enumerate() {
+            let Some(penalty) = fits(label.kind, &piece.text) else { continue };
+            let Some((relation, cost)) = relate(label, piece, labels) else { continue };
+            bids.push(Bid { label: label_index, piece: piece_index, relation, cost: cost + penalty });
+        }
+    }
+    let habit = habit(labels, &bids);
+    for bid in &mut bids {
+        bid.cost += match (habit, bid.relation) {
+            (Some(Relation::Above), Relation::Above) => -0.7,
+            (_, Relation::Above) => 1.2,
+            (Some(Relation::Below), Relation::Right) | (Some(Relation::Right), Relation::Below) => 0.4,
+            _ => 0.0,
+        };
+    }
+    bids.retain(|bid| bid.cost < 1.6);
+    bids.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.label.cmp(&b.label)).then(a.piece.cmp(&b.piece)));
+    let mut owner: Vec<Option<usize>> = vec![None; pieces.len()];
+    let mut bought: Vec<Option<(usize, f32)>> = vec![None; labels.len()];
+    for bid in bids {
+        if owner[bid.piece].is_none() && bought[bid.label].is_none() {
+            owner[bid.piece] = Some(bid.label);
+            bought[bid.label] = Some((bid.piece, bid.cost));
+        }
+    }
+    let mut pairs = Vec::new();
+    for (label, bought) in labels.iter().zip(&bought) {
+        let Some((piece, cost)) = *bought else { continue };
+        pairs.push(extended(label, piece, cost, pieces, &mut owner, labels, sheet));
+    }
+    pairs.sort_by_key(|pair| pair.line);
+    pairs
+}
+
+/// Where the piece stands relative to the caption, and how well it stands there; none if it stands elsewhere.
+fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f32)> {
+    let height = label.edges.height().min(2.0 * piece.edges.height()).max(piece.edges.height());
+    if piece.line == label.line && piece.start >= label.end {
+        // Another caption between the two owns the piece.
+        let between = labels.iter().any(|other| other.line == label.line && other.end > label.end && other.end <= piece.start);
+        return (!between).then_some((Relation::Inline, if piece.after_slash { 0.5 } else { 0.0 }));
+    }
+    let (a, b) = (&label.edges, &piece.edges);
+    let beside = (a.middle() - b.middle()).abs() < 0.6 * a.height().max(b.height());
+    if beside && b.left >= a.right - 0.6 * height {
+        let gap = ((b.left - a.right) / height).max(0.0);
+        let between = labels.iter().any(|other| {
+            other.edges.left > a.left + 1.0
+                && other.edges.right <= b.left + 0.5 * height
+                && (other.edges.middle() - a.middle()).abs() < 0.6 * height
+        });
+        return (gap < 14.0 && !between).then_some((Relation::Right, 0.25 + 0.05 * gap));
+    }
+    let near_left = (a.left - b.left).abs().min((a.right - b.right).abs()) / height;
+    if a.overlap_x(b) <= 0.0 && near_left > 1.0 {
+        return None;
+    }
+    let below = (b.top - a.bottom) / height;
+    if b.middle() > a.bottom - 0.1 * height && below < 2.2 {
+        let shielded = labels.iter().any(|other| {
+            other.edges.top > a.bottom - 0.3 * height && other.edges.bottom < b.top + 0.3 * height && other.edges.overlap_x(b) > 0.0
+        });
+        let shield = if shielded { 0.8 } else { 0.0 };
+        return Some((Relation::Below, 0.2 + 0.5 * below.max(0.0) + (0.12 * near_left).min(0.7) + shield));
+    }
+    let above = (a.top - b.bottom) / height;
+    (b.middle() < a.top + 0.1 * height && above < 0.8)
+        .then_some((Relation::Above, 0.5 + 0.5 * above.max(0.0) + (0.12 * near_left).min(0.7)))
+}
+
+/// Where this document prints its values, by the captions whose values cannot be taken for others.
+fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
+    let mut votes = [0_usize; 3];
+    for (index, label) in labels.iter().enumerate() {
+        if !matches!(label.kind, Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number) {
+            continue;
+        }
+        let best = bids.iter().filter(|bid| bid.label == index).min_by(|a, b| a.cost.total_cmp(&b.cost));
+        match best.map(|bid| bid.relation) {
+            Some(Relation::Below) => votes[0] += 1,
+            Some(Relation::Inline | Relation::Right) => votes[1] += 1,
+            Some(Relation::Above) => votes[2] += 1,
+            None => {}
+        }
+    }
+    match votes {
+        [0, 0, above] if above >= 2 => Some(Relation::Above),
+        [below, beside, _] if below > beside => Some(Relation::Below),
+        [below, beside, _] if beside > below => Some(Relation::Right),
+        _ => None,
+    }
+}
+
+/// The value with the lines that continue it.
+fn extended(
+    label: &Label,
+    first: usize,
+    cost: f32,
+    pieces: &[Piece],
+    owner: &mut [Option<usize>],
+    labels: &[Label],
+    sheet: &Sheet,
+) -> Pair {
+    let start = &pieces[first];
+    let mut pair = Pair {
+        kind: label.kind,
+        text: start.text.clone(),
+        edges: start.edges,
+        quad: sheet.lines[start.line].quad,
+        confidence: start.confidence,
+        cost,
+        line: start.line,
+    };
+    let most = match label.kind {
+        Kind::Surname | Kind::GivenNames | Kind::Name => 1,
+        Kind::Address => 4,
+        _ => 0,
+    };
+    let mut last = start.edges;
+    for _ in 0..most {
+        let next = pieces.iter().enumerate().find(|(index, piece)| {
+            let height = last.height().max(piece.edges.height());
+            let gap = piece.edges.top - last.bottom;
+            let follows =
+                piece.edges.middle() > last.bottom - 0.1 * height && gap < if label.kind == Kind::Address { 0.9 } else { 0.5 } * height;
+            let aligned = (piece.edges.left - start.edges.left).abs() < if label.kind == Kind::Address { 2.0 } else { 0.5 } * height
+                || (label.kind == Kind::Address && (piece.edges.left - label.edges.left).abs() < height);
+            let ratio = piece.edges.height() / last.height();
+            let alike = label.kind == Kind::Address || (0.75..1.33).contains(&ratio);
+            let free = owner[*index].is_none() && piece.whole_line;
+            // A caption close above the piece is likelier to be its own.
+            let captioned = labels.iter().any(|other| {
+                other.edges.top > last.top + 0.3 * height
+                    && other.edges.bottom < piece.edges.bottom
+                    && other.edges.overlap_x(&piece.edges) > 0.0
+            });
+            follows && aligned && alike && free && !captioned && fits(label.kind, &piece.text).is_some()
+        });
+        let Some((index, piece)) = next else { break };
+        owner[index] = Some(usize::MAX);
+        pair.text.push('\n');
+        pair.text.push_str(&piece.text);
+        pair.confidence = pair.confidence.min(piece.confidence);
+        pair.edges = pair.edges.union(&piece.edges);
+        last = piece.edges;
+    }
+    pair
+}

@@ -1,0 +1,85 @@
+//! The print of a line that is no caption, cut where captions and dates cut it.
+
+use crate::document::date::{Century, Order, find_dates};
+use crate::document::layout::{Edges, TextLine};
+
+/// A piece of print that may be a value.
+#[derive(Clone)]
+pub(crate) struct Piece {
+    /// The text, without the punctuation that ties it to a caption.
+    pub(crate) text: String,
+    /// Where it stands.
+    pub(crate) edges: Edges,
+    /// Index of its line in the sheet.
+    pub(crate) line: usize,
+    /// Its first character in the line.
+    pub(crate) start: usize,
+    /// The recogniser's confidence in the line.
+    pub(crate) confidence: f32,
+    /// A slash stands before it: likely a caption in one more language.
+    pub(crate) after_slash: bool,
+    /// It is all that the line has.
+    pub(crate) whole_line: bool,
+}
+
+/// The pieces of a line between its captions, given as (first character, character after the last).
+pub(crate) fn pieces_of(line: &TextLine, index: usize, captions: &[(usize, usize)]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let ends = captions.iter().copied().chain([(line.chars.len(), line.chars.len())]);
+    for (end, next) in ends {
+        if end > start {
+            for (from, to) in cut_at_dates(line, start, end) {
+                pieces.extend(piece(line, index, from, to, captions.is_empty() && from == start && to == end));
+            }
+        }
+        start = next;
+    }
+    pieces
+}
+
+fn piece(line: &TextLine, index: usize, start: usize, end: usize, whole_line: bool) -> Option<Piece> {
+    let is_tie =
+        |c: &char| matches!(c, ' ' | ':' | '/' | '|' | '.' | ',' | ';' | '-' | '–' | '=' | '>' | ')' | '#' | '°' | '•' | '\'' | '*');
+    let ties = line.chars[start..end].iter().take_while(|c| is_tie(c)).count();
+    let after_slash = start > 0 && line.chars[start..start + ties].iter().any(|c| matches!(c, '/' | '|'));
+    let tail =
+        line.chars[start + ties..end].iter().rev().take_while(|c| matches!(c, ' ' | ':' | '/' | '|' | ',' | ';' | '-' | '(')).count();
+    let (start, end) = (start + ties, end - tail);
+    if start >= end || !line.chars[start..end].iter().any(|c| c.is_alphanumeric()) {
+        return None;
+    }
+    Some(Piece {
+        text: line.slice(start, end),
+        edges: line.edges_of(start, end),
+        line: index,
+        start,
+        confidence: line.confidence,
+        after_slash,
+        whole_line,
+    })
+}
+
+/// Values of neighbouring columns are often recognised as one line: `BAA000589 01 01 2025`. A date is a value of its own.
+fn cut_at_dates(line: &TextLine, start: usize, end: usize) -> Vec<(usize, usize)> {
+    let text = line.slice(start, end);
+    let Ok(day) = time::Date::from_calendar_date(2000, time::Month::January, 1) else { return vec![(start, end)] };
+    let mut cuts = Vec::new();
+    let mut from = start;
+    for date in find_dates(&text, Order::DayFirst, Century::Near(day)) {
+        // A date within a word, as in a document number, is no date.
+        let tight = |place: Option<usize>| place.and_then(|place| line.chars.get(place)).is_some_and(|c| c.is_alphanumeric());
+        if tight((start + date.start).checked_sub(1).filter(|place| *place >= start)) && date.end - date.start <= 8 {
+            continue;
+        }
+        if start + date.start > from {
+            cuts.push((from, start + date.start));
+        }
+        cuts.push((start + date.start, start + date.end));
+        from = start + date.end;
+    }
+    if from < end {
+        cuts.push((from, end));
+    }
+    cuts
+}

@@ -1,0 +1,140 @@
+//! What a value has to look like to be one: sexes, numbers.
+
+use crate::document::date::{Century, Order, find_dates};
+use crate::document::labels::Kind;
+use crate::document::person_name::{has_stopword, person_name};
+use crate::document::text::fold;
+
+/// Whether a piece of print can be the value of a caption; the number is what makes it less likely, 0 at best.
+pub(crate) fn fits(kind: Kind, text: &str) -> Option<f32> {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    match kind {
+        Kind::Surname | Kind::GivenNames | Kind::Name | Kind::MiddleName | Kind::OtherName | Kind::Relative => {
+            (!text.contains(['/', '|', ':']) && person_name(text).is_some()).then_some(0.0)
+        }
+        Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate => has_date(text).then_some(0.0),
+        Kind::BirthYear => (digits >= 4 && letters == 0).then_some(0.0),
+        Kind::Sex => sex(text).map(|_| 0.0),
+        Kind::Number | Kind::PersonalNumber | Kind::OtherNumber => number(text).map(|_| 0.0),
+        Kind::Address => (letters + digits >= 4 && letters >= 2 && !has_date(text)).then_some(0.1),
+        Kind::Nationality => (letters >= 2 && digits == 0 && letters <= 40).then_some(0.1),
+        Kind::BirthPlace | Kind::Authority => (letters >= 2 && !has_date(text)).then_some(if has_stopword(text) { 0.2 } else { 0.1 }),
+        Kind::Mobile => (digits >= 8 && letters == 0).then_some(0.0),
+        // What is of no interest is taken last.
+        Kind::Other => (letters + digits > 0).then_some(0.25),
+    }
+}
+
+fn has_date(text: &str) -> bool {
+    let pivot = time::Date::from_calendar_date(2030, time::Month::January, 1).map(Century::Past);
+    pivot.is_ok_and(|century| !find_dates(text, Order::DayFirst, century).is_empty())
+}
+
+/// `M`, `F` or `X` in a piece of print.
+///
+/// Two languages beside each other (`Ž/F`) end with the international letter, which decides.
+pub(crate) fn sex(text: &str) -> Option<&'static str> {
+    let folded = fold(text);
+    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() || words.len() > 3 {
+        return None;
+    }
+    words.iter().rev().find_map(|word| international(word)).or_else(|| words.iter().find_map(|word| national(word)))
+}
+
+fn international(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "M" | "MALE" | "MAN" | "MASCULIN" | "MASCULINO" | "MASC" | "MASCULINE" => "M",
+        "F" | "FEMALE" | "FEMININ" | "FEMININE" | "FEMENINO" | "FEMININO" | "FEM" | "FEMALEI" => "F",
+        "X" | "TRANSGENDER" | "UNSPECIFIED" | "OTHER" => "X",
+        _ => return None,
+    })
+}
+
+fn national(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "HOMME" | "MANN" | "MANNLICH" | "UOMO" | "MASCHIO" | "HOMBRE" | "VARON" | "LAKI" | "LELAKI" | "ERKEK" | "MUSKI" | "MUZ"
+        | "MEZCZYZNA" | "NAM" | "MIES" | "FERFI" | "MASHKULL" | "BARBAT" | "MUSKO" | "MOSKI" | "VYRAS" | "VIRIETIS" | "LAKILAKI" => "M",
+        "FEMME" | "FRAU" | "WEIBLICH" | "DONNA" | "FEMMINA" | "MUJER" | "PEREMPUAN" | "KADIN" | "ZENSKI" | "ZENA" | "KOBIETA" | "NU"
+        | "NAINEN" | "FEMER" | "FEMEIE" | "ZENSKO" | "ZENSKA" | "KVINDE" | "KVINNA" | "KVINNE" | "VROUW" | "MOTERIS" | "SIEVIETE" | "Z"
+        | "W" => "F",
+        _ => return None,
+    })
+}
+
+/// The number at the beginning of a piece of print, spaces and hyphens kept; none where it cannot be a document's number.
+pub(crate) fn number(text: &str) -> Option<String> {
+    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric()).trim();
+    let text = ["No.", "N°", "Nº", "Nr.", "Nr", "No", "NO.", "NO"]
+        .iter()
+        .find_map(|prefix| {
+            text.strip_prefix(prefix).filter(|rest| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit()))
+        })
+        .unwrap_or(text)
+        .trim_start_matches(|c: char| !c.is_alphanumeric());
+    let mut number = String::new();
+    for word in text.split_whitespace() {
+        let word = word.trim_end_matches([',', '.', ';', ':', '*']);
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        let letters = word.chars().filter(|c| c.is_ascii_uppercase()).count();
+        let links = word.chars().filter(|c| matches!(c, '-' | '/' | '.' | '–')).count();
+        let length = word.chars().count();
+        // Words of a number hold digits, or are letters of a series before or behind it.
+        let fits = digits + letters + links == length && (digits > 0 || letters <= 4);
+        if !fits {
+            break;
+        }
+        if !number.is_empty() {
+            number.push(' ');
+        }
+        number.push_str(word);
+    }
+    while let Some((rest, last)) = number.rsplit_once(' ') {
+        if last.chars().any(|c| c.is_ascii_digit()) || last.chars().count() <= 2 {
+            break;
+        }
+        number.truncate(rest.len());
+    }
+    let alnum = number.chars().filter(|c| c.is_ascii_alphanumeric()).count();
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    let is_date = || {
+        let pivot = time::Date::from_calendar_date(2000, time::Month::January, 1).map(Century::Near);
+        pivot.is_ok_and(|century| {
+            find_dates(&number, Order::DayFirst, century).iter().any(|found| alnum - 8 < 3 && found.end > found.start + 7)
+        })
+    };
+    ((5..=22).contains(&alnum)
+        && digits >= 3
+        && digits * 10 >= alnum * 3
+        && !(number.contains(['.', '/', '-', ' ']) && alnum >= 8 && is_date()))
+    .then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sexes_are_read_in_two_languages() {
+        let check = |text, expected| assert_eq!(sex(text), expected, "{text}");
+        check("Ž/F", Some("F"));
+        check("K/M", Some("M"));
+        check("FEMALE", Some("F"));
+        check("पुरुष / MALE", Some("M"));
+        check("X", Some("X"));
+        check("SIGNATURE", None);
+        check("", None);
+    }
+
+    #[test]
+    fn numbers_keep_their_spaces_and_leave_words_out() {
+        let check = |text, expected: Option<&str>| assert_eq!(number(text).as_deref(), expected, "{text}");
+        check("No. 1234567", Some("1234567"));
+        check("ZS 0000177", Some("ZS 0000177"));
+        check("784-1979-1234567-1", Some("784-1979-1234567-1"));
+        check("S00-000-001 CLASS", Some("S00-000-001"));
+        check("01.01.2013", None);
+        check("SPECIMEN", None);
+    }
+}
