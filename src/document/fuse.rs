@@ -68,7 +68,7 @@ fn trust(candidate: &Candidate) -> f32 {
         Source::Qr => 2.5,
         Source::Mrz => 1.6,
         Source::Viz => 1.5,
-        Source::Derived => 0.5,
+        Source::Derived | Source::Remote => 0.5,
     };
     // A check that fails takes a reading behind those of less trusted zones that stand unopposed.
     let failed = if has(Check::CheckDigitFailed) { -2.0 } else { 0.0 };
