@@ -65,6 +65,15 @@ pub(crate) fn squeeze(text: &str) -> String {
     text.chars().flat_map(fold_char).filter(|c| c.is_alphanumeric()).collect()
 }
 
+/// The characters in capitals and ASCII, one for one, so that places in the one are places in the other; what has no
+/// ASCII letter is `?`.
+pub(crate) fn plain(chars: &[char]) -> String {
+    chars
+        .iter()
+        .map(|c| if c.is_ascii() { c.to_ascii_uppercase() } else { fold_char(*c).next().filter(char::is_ascii).unwrap_or('?') })
+        .collect()
+}
+
 fn fold_char(c: char) -> impl Iterator<Item = char> {
     let spelled = match c {
         'ß' | 'ẞ' => "SS",

@@ -3,7 +3,9 @@
 //! Each family of documents has its own reader; all of them pair captions with values by geometry ([`pairs`]) and
 //! yield candidates, which fusing weighs against the machine-readable zones.
 
+mod american_address;
 mod labelled;
+mod north_america;
 mod pairs;
 mod pieces;
 mod shape;
@@ -36,7 +38,10 @@ impl Context<'_> {
 
 /// Reads the visual zone of a document.
 pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
-    labelled::read(context)
+    match context.class.region {
+        Region::NorthAmerica => north_america::read(context),
+        Region::India | Region::Elsewhere => labelled::read(context),
+    }
 }
 
 /// A reading by the visual zone.

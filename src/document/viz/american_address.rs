@@ -1,0 +1,157 @@
+//! Addresses as cards of the United States and Canada print them: street lines, then city, state and postal code.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use crate::document::layout::{Sheet, TextLine};
+
+/// Codes of states, territories and provinces; `AA` stands for any on specimens.
+const STATES: &str = "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR|GU|VI|AS|MP|AA|ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU";
+
+/// An address and the lines it was read from.
+pub(super) struct AddressBlock {
+    /// Lines joined by `, `.
+    pub(super) text: String,
+    /// Indices of the lines, top to bottom.
+    pub(super) lines: Vec<usize>,
+}
+
+struct Patterns {
+    /// The line with the postal code: city, state, code.
+    last_line: Regex,
+    /// A line that only an address has.
+    street: Regex,
+}
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+    let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
+    Patterns {
+        last_line: regex(&format!(r"^(.*?)[ ,.]*\b?({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)[ .]*$")),
+        street: regex(
+            r"^(?:8[. ]*)?(?:\d+|[NSEW]\d+|P\.? ?O\.? ?BOX|RR ?\d|R\.R\.|HC ?\d|BOX|APT|UNIT|STE|SUITE|#|ROOM|FL |LOT|HWY|HIGHWAY|COUNTY)",
+        ),
+    }
+});
+
+/// The address of a side, by the line that ends in state and postal code.
+pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlock> {
+    let lines: Vec<(usize, &TextLine, &str)> = sheet
+        .lines
+        .iter()
+        .zip(texts)
+        .enumerate()
+        .filter(|(_, (line, _))| !line.upright)
+        .map(|(i, (line, text))| (i, line, text.as_str()))
+        .collect();
+    let (last, found) = lines.iter().find_map(|(index, _, text)| {
+        let found = PATTERNS.last_line.captures(text)?;
+        let city = found.get(1).map_or("", |city| city.as_str()).trim();
+        // `4d LIC MA 12345` is a licence's number: a city has letters and does not begin with a field's number.
+        let is_city = city.chars().filter(char::is_ascii_alphabetic).count() >= 3 || city.is_empty();
+        let is_field = ["DD", "DL ", "LIC", "NO.", "4D", "5 ", "ID "].iter().any(|word| city.starts_with(word));
+        (is_city && !is_field).then_some((*index, found))
+    })?;
+    let own = &sheet.lines[last];
+    let height = own.edges.height();
+    let place = |group: usize| found.get(group).map_or((0, 0), |part| (part.start(), part.end()));
+    let (state, code) = (place(2), place(3));
+    let city = own.slice(0, state.0);
+    let city = city.trim_matches(|c: char| matches!(c, ' ' | ',' | '.'));
+    let comma = if own.slice(0, state.0).contains(',') { "," } else { "" };
+    let tail = format!("{city}{comma} {} {}", own.slice(state.0, state.1), own.slice(code.0, code.1));
+    let mut block = AddressBlock { text: String::new(), lines: vec![last] };
+    let mut parts = vec![spaced(tail.trim_start_matches([',', ' ']))];
+    let mut lowest = own;
+    // City and state may have been taken for two lines, or the street may take several.
+    for _ in 0..4 {
+        let above = lines
+            .iter()
+            .filter(|(index, line, _)| {
+                let step = lowest.edges.middle() - line.edges.middle();
+                !block.lines.contains(index)
+                    && step > 0.5 * height
+                    && line.edges.bottom > lowest.edges.top - 0.8 * height
+                    && (line.edges.left - lowest.edges.left).abs() < 3.0 * height
+            })
+            .max_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()));
+        let Some((index, line, text)) = above else { break };
+        let begins = PATTERNS.street.is_match(text);
+        let first_needed = parts.len() == 1
+            || !parts.iter().any(|part| part.starts_with(|c: char| c.is_ascii_digit()) || part.len() > 4 && parts.len() > 1);
+        if text.contains("ADDRESS") && text.len() < 12 {
+            break;
+        }
+        if !begins && !first_needed {
+            break;
+        }
+        if text.starts_with(['1', '2']) && person_line(text) && parts.len() > 1 {
+            break;
+        }
+        let street = without_code(line, text, &sheet.lines[last], sheet);
+        parts.insert(0, spaced(&street));
+        block.lines.insert(0, *index);
+        lowest = line;
+        let is_unit = ["APT", "UNIT", "STE", "SUITE", "#", "ROOM", "LOT"].iter().any(|word| text.starts_with(word));
+        if begins && !is_unit {
+            break;
+        }
+    }
+    // The number of the field in a box of its own stands left of the first line; it is not part of the address.
+    if parts.len() == 1 && !parts[0].starts_with(|c: char| c.is_ascii_digit()) && city.is_empty() {
+        return None;
+    }
+    block.text = parts.iter().map(|part| part.trim_matches([' ', ',', '.']).to_owned()).collect::<Vec<_>>().join(", ");
+    Some(block)
+}
+
+/// `1SAMPLE` and `2 JANE` are names with the number of their field.
+fn person_line(text: &str) -> bool {
+    let rest = text[1..].trim_start_matches(['.', ' ']);
+    rest.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, ' ' | '-' | '\'' | ',' | '.'))
+}
+
+/// A street line without the field's number `8` that stands before it, with or without a blank.
+fn without_code(line: &TextLine, text: &str, last: &TextLine, sheet: &Sheet) -> String {
+    let whole = || line.slice(0, line.chars.len());
+    if !text.starts_with('8') {
+        return whole();
+    }
+    let rest = text[1..].trim_start_matches(['.', ':', ' ']);
+    let cut = line.slice(text.len() - rest.len(), line.chars.len());
+    if text.len() - rest.len() > 1 || rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return cut;
+    }
+    // Glued: the number stands out to the left of the city below, as those of the names above do.
+    let width = line.edges.width() / line.chars.len().max(1) as f32;
+    let stands_out = last.edges.left - line.edges.left > 0.45 * width;
+    let numbered = sheet.lines.iter().any(|other| {
+        let digits = other.chars.iter().take_while(|c| c.is_ascii_digit()).count();
+        digits == 1
+            && matches!(other.chars[0], '1' | '2')
+            && other.chars.len() > 1
+            && (other.edges.left - line.edges.left).abs() < 1.2 * width
+    });
+    if rest.starts_with(|c: char| c.is_ascii_digit()) && (numbered || stands_out) { cut } else { whole() }
+}
+
+/// Blanks that the recogniser lost between the number of a house and its street, and around commas.
+fn spaced(text: &str) -> String {
+    let chars: Vec<char> = text.trim().chars().collect();
+    let digits = chars.iter().take_while(|c| c.is_ascii_digit()).count();
+    let mut out = String::new();
+    let ordinal = |rest: &[char]| {
+        let rest: String = rest.iter().take(3).collect();
+        ["TH", "ST ", "ND", "RD"].iter().any(|end| rest.starts_with(end))
+    };
+    for (place, c) in chars.iter().enumerate() {
+        if place == digits && digits > 0 && c.is_alphabetic() && chars.len() > place + 2 && !ordinal(&chars[place..]) {
+            out.push(' ');
+        }
+        out.push(*c);
+        if *c == ',' && chars.get(place + 1).is_some_and(|next| next.is_alphanumeric()) {
+            out.push(' ');
+        }
+    }
+    out
+}
