@@ -18,6 +18,9 @@ pub(crate) struct Fused {
 /// How much agreement of two independent zones leaves of the doubt.
 const DOUBT_LEFT_BY_AGREEMENT: f32 = 0.3;
 
+/// Print is preferred to the zone's letters when its reader is at least so sure.
+const PRINT_IS_SURE: f32 = 0.6;
+
 /// Fuses the readings of all zones.
 pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
     let mut by_name: BTreeMap<FieldName, Vec<Candidate>> = BTreeMap::new();
@@ -29,11 +32,16 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
         readings.sort_by(by_trust);
         let mut readings = readings.into_iter();
         let Some(mut chosen) = readings.next() else { continue };
+        let zone = (chosen.source == Source::Mrz && is_name(name)).then(|| chosen.clone());
         let (mut agreed, mut conflict) = (false, false);
         let mut others: Vec<Candidate> = Vec::new();
         for other in readings {
             if agree(name, &chosen.value, &other.value) {
                 agreed |= other.source != chosen.source;
+                // The zone has no diacritics and hyphens; print that spells the same name is how the name is written.
+                if zone.as_ref().is_some_and(|zone| *zone == chosen) && other.source == Source::Viz && other.confidence > PRINT_IS_SURE {
+                    chosen = other;
+                }
             } else {
                 conflict |= other.source != chosen.source && other.confidence > 0.5;
                 others.push(other);
@@ -54,6 +62,15 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
     fused
 }
 
+fn is_name(name: FieldName) -> bool {
+    matches!(name, FieldName::Name | FieldName::Surname | FieldName::GivenNames)
+}
+
+/// Fillers that were read as letters come as short words of the same few letters.
+fn looks_like_fillers(name: &str) -> bool {
+    name.split(' ').filter(|word| word.len() <= 4 && word.chars().all(|c| matches!(c, 'C' | 'K' | 'E' | 'L' | 'S' | 'A'))).count() >= 2
+}
+
 /// Most trusted first: by source, then checks, then confidence.
 fn by_trust(a: &Candidate, b: &Candidate) -> Ordering {
     trust(b).total_cmp(&trust(a))
@@ -66,6 +83,14 @@ fn trust(candidate: &Candidate) -> f32 {
         Source::Mrz if has(Check::CheckDigitOk) || has(Check::CompositeOk) => 4.0,
         Source::Pdf417 => 3.0,
         Source::Qr => 2.5,
+        // Names have no check digit, yet the zone's are not mixed up with captions and headings.
+        Source::Mrz if is_name(candidate.name) => {
+            if looks_like_fillers(&candidate.value) {
+                0.8
+            } else {
+                2.2
+            }
+        }
         Source::Mrz => 1.6,
         Source::Viz => 1.5,
         Source::Derived | Source::Remote => 0.5,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::Date;
 
-use super::classify::classify;
-use super::field::{Reading, Side};
+use super::classify::{Class, Region, classify};
+use super::field::{IdType, Reading, Side};
 use super::fuse::fuse;
 use super::layout::Sheet;
+use super::mrz::{self, Mrz};
 use super::viz;
 use crate::ocr::Page;
 
@@ -17,9 +18,39 @@ use crate::ocr::Page;
 /// `today` decides which century two digits of a year belong to and whether the document has expired.
 pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
     let sheets: Vec<Sheet> = pages.iter().map(|(side, page)| Sheet::new(*side, page)).collect();
-    let class = classify(&sheets);
-    let fused = fuse(viz::read(&viz::Context { class, sheets: &sheets, today }));
-    Reading { id_type: class.id_type, fields: fused.fields, warnings: fused.warnings, signals: signals(pages), ..Reading::default() }
+    let zone = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, today)?))).max_by_key(|(_, zone)| weight(zone));
+    let printed = classify(&sheets);
+    let id_type = zone.as_ref().map_or(printed.id_type, |(_, zone)| id_type(printed, zone));
+    let mut candidates: Vec<_> = zone.iter().flat_map(|(side, zone)| zone.candidates(*side)).collect();
+    let context = viz::Context { class: Class { id_type, ..printed }, sheets: &sheets, zones: &candidates, today };
+    let visual = viz::read(&context);
+    candidates.extend(visual);
+    let fused = fuse(candidates);
+    Reading {
+        id_type,
+        fields: fused.fields,
+        mrz: zone.map(|(_, zone)| zone.lines).unwrap_or_default(),
+        warnings: fused.warnings,
+        signals: signals(pages),
+        ..Reading::default()
+    }
+}
+
+/// Zones are compared by how many of their check digits hold, then by whether they are whole.
+fn weight(zone: &Mrz) -> (usize, bool) {
+    (zone.checks.iter().filter(|(_, holds)| *holds).count(), zone.is_whole())
+}
+
+/// The type that the zone's codes and the print agree on best.
+///
+/// Passports and visas have a letter of their own; what carries the letters of cards says in print what kind it is.
+fn id_type(printed: Class, zone: &Mrz) -> IdType {
+    match (zone.id_type, printed.id_type) {
+        (IdType::Unknown, printed) => printed,
+        (_, IdType::Pan | IdType::Aadhaar | IdType::VoterId) if printed.region == Region::India && weight(zone).0 < 2 => printed.id_type,
+        (IdType::NationalId, IdType::ResidencePermit | IdType::DrivingLicence) => printed.id_type,
+        (by_code, _) => by_code,
+    }
 }
 
 /// What the images are like, by name: data for whoever decides.

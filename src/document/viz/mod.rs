@@ -4,6 +4,7 @@
 //! yield candidates, which fusing weighs against the machine-readable zones.
 
 mod american_address;
+mod echo;
 mod labelled;
 mod north_america;
 mod pairs;
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) class: Class,
     /// The straightened images.
     pub(crate) sheets: &'a [Sheet],
+    /// What the machine-readable zones say: keys to the print that says the same.
+    pub(crate) zones: &'a [Candidate],
     /// Today, for years of two digits and for what lies in the future.
     pub(crate) today: Date,
 }
@@ -38,10 +41,12 @@ impl Context<'_> {
 
 /// Reads the visual zone of a document.
 pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
-    match context.class.region {
+    let mut candidates = match context.class.region {
         Region::NorthAmerica => north_america::read(context),
         Region::India | Region::Elsewhere => labelled::read(context),
-    }
+    };
+    candidates.extend(echo::read(context));
+    candidates
 }
 
 /// A reading by the visual zone.
