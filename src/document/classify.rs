@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::field::IdType;
-use super::layout::Sheet;
+use super::layout::{Sheet, TextLine};
+use super::number;
 use super::text::{find_phrase, squeeze};
 
 /// Whose customs of printing a document follows.
@@ -108,6 +109,13 @@ impl Print {
     }
 }
 
+/// Twelve digits in groups of four whose check digit holds.
+fn is_aadhaar_number(line: &TextLine) -> bool {
+    let digits: String = line.chars.iter().filter(|c| c.is_ascii_digit()).collect();
+    let others = line.chars.iter().filter(|c| !c.is_ascii_digit() && **c != ' ').count();
+    digits.len() == 12 && others == 0 && number::check("IND", number::Kind::Aadhaar, &digits) == number::Verdict::Valid
+}
+
 /// Classifies a document by its titles.
 pub(crate) fn classify(sheets: &[Sheet]) -> Class {
     let print = Print::new(sheets);
@@ -119,7 +127,13 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
             return Class { id_type, region: Region::India };
         }
     }
-    let american = || print.count(&vocabulary.north_america) > 0;
+    if indian && sheets.iter().flat_map(|sheet| &sheet.lines).any(is_aadhaar_number) {
+        return Class { id_type: IdType::Aadhaar, region: Region::India };
+    }
+    // `License` with an s is American; Canada writes `licence` and names the province.
+    let spelling = ["Driver license", "Driver's license", "Operator license", "Operator's license"]
+        .map(|title| squeeze(title).chars().collect::<Vec<_>>());
+    let american = || print.count(&vocabulary.north_america) > 0 || spelling.iter().any(|title| print.has(title));
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
         let region = if indian {

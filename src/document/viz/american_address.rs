@@ -27,7 +27,7 @@ struct Patterns {
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Patterns {
-        last_line: regex(&format!(r"^(.*?)[ ,.]*\b?({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)[ .]*$")),
+        last_line: regex(&format!(r"^(.*?)[ ,.]*\b?({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)[ .|IL]*$")),
         street: regex(
             r"^(?:8[. ]*)?(?:\d+|[NSEW]\d+|P\.? ?O\.? ?BOX|RR ?\d|R\.R\.|HC ?\d|BOX|APT|UNIT|STE|SUITE|#|ROOM|FL |LOT|HWY|HIGHWAY|COUNTY)",
         ),
@@ -70,13 +70,14 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
             .filter(|(index, line, _)| {
                 let step = lowest.edges.middle() - line.edges.middle();
                 !block.lines.contains(index)
+                    && line.chars.iter().filter(|c| c.is_alphanumeric()).count() > 1
                     && step > 0.5 * height
                     && line.edges.bottom > lowest.edges.top - 0.8 * height
                     && (line.edges.left - lowest.edges.left).abs() < 3.0 * height
             })
             .max_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()));
         let Some((index, line, text)) = above else { break };
-        let begins = PATTERNS.street.is_match(text);
+        let begins = PATTERNS.street.is_match(&with_house_number(text));
         let first_needed = parts.len() == 1
             || !parts.iter().any(|part| part.starts_with(|c: char| c.is_ascii_digit()) || part.len() > 4 && parts.len() > 1);
         if text.contains("ADDRESS") && text.len() < 12 {
@@ -85,10 +86,10 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
         if !begins && !first_needed {
             break;
         }
-        if text.starts_with(['1', '2']) && person_line(text) && parts.len() > 1 {
+        if text.starts_with(['1', '2']) && person_line(&with_house_number(text)) && parts.len() > 1 {
             break;
         }
-        let street = without_code(line, text, &sheet.lines[last], sheet);
+        let street = with_house_number(&without_code(line, text, &sheet.lines[last], sheet));
         parts.insert(0, spaced(&street));
         block.lines.insert(0, *index);
         lowest = line;
@@ -114,6 +115,12 @@ fn person_line(text: &str) -> bool {
 /// A street line without the field's number `8` that stands before it, with or without a blank.
 fn without_code(line: &TextLine, text: &str, last: &TextLine, sheet: &Sheet) -> String {
     let whole = || line.slice(0, line.chars.len());
+    // The number is read as a 6 now and then; then only its place gives it away.
+    let width = line.edges.width() / line.chars.len().max(1) as f32;
+    let stands_out = last.edges.left - line.edges.left;
+    if text.starts_with(['6', 'B']) && text[1..].starts_with(|c: char| c.is_ascii_digit()) && stands_out > 0.8 * width {
+        return line.slice(1, line.chars.len());
+    }
     if !text.starts_with('8') {
         return whole();
     }
@@ -123,8 +130,7 @@ fn without_code(line: &TextLine, text: &str, last: &TextLine, sheet: &Sheet) -> 
         return cut;
     }
     // Glued: the number stands out to the left of the city below, as those of the names above do.
-    let width = line.edges.width() / line.chars.len().max(1) as f32;
-    let stands_out = last.edges.left - line.edges.left > 0.45 * width;
+    let stands_out = stands_out > 0.45 * width;
     let numbered = sheet.lines.iter().any(|other| {
         let digits = other.chars.iter().take_while(|c| c.is_ascii_digit()).count();
         digits == 1
@@ -135,17 +141,51 @@ fn without_code(line: &TextLine, text: &str, last: &TextLine, sheet: &Sheet) -> 
     if rest.starts_with(|c: char| c.is_ascii_digit()) && (numbered || stands_out) { cut } else { whole() }
 }
 
+/// A house number whose zeros and ones were read as letters: `1OO MAIN STREET`.
+fn with_house_number(street: &str) -> String {
+    let Some((first, rest)) = street.split_once(' ') else { return street.to_owned() };
+    let n_digits = first.chars().filter(char::is_ascii_digit).count();
+    let numeric = first.chars().all(|c| c.is_ascii_digit() || matches!(c, 'O' | 'I' | 'l' | 'S' | 'B' | 'G'));
+    // `1 OO MAIN STREET` is `100 MAIN STREET` with a blank too many.
+    let (head, rest) = match rest.split_once(' ') {
+        Some((second, tail)) if numeric && second.chars().all(|c| matches!(c, 'O')) => (format!("{first}{second}"), tail),
+        _ => (first.to_owned(), rest),
+    };
+    if !numeric || n_digits == 0 || first.len() > 6 {
+        return street.to_owned();
+    }
+    let number: String = head
+        .chars()
+        .map(|c| match c {
+            'O' => '0',
+            'I' | 'l' => '1',
+            'S' => '5',
+            'B' => '8',
+            'G' => '6',
+            other => other,
+        })
+        .collect();
+    format!("{number} {rest}")
+}
+
 /// Blanks that the recogniser lost between the number of a house and its street, and around commas.
 fn spaced(text: &str) -> String {
     let chars: Vec<char> = text.trim().chars().collect();
     let digits = chars.iter().take_while(|c| c.is_ascii_digit()).count();
     let mut out = String::new();
+    let unit = |before: &[char]| {
+        let before: String = before.iter().collect();
+        ["APT", "ROOM", "UNIT", "STE", "SUITE", "BOX", "LOT"].iter().any(|word| before.ends_with(word))
+    };
     let ordinal = |rest: &[char]| {
         let rest: String = rest.iter().take(3).collect();
         ["TH", "ST ", "ND", "RD"].iter().any(|end| rest.starts_with(end))
     };
     for (place, c) in chars.iter().enumerate() {
         if place == digits && digits > 0 && c.is_alphabetic() && chars.len() > place + 2 && !ordinal(&chars[place..]) {
+            out.push(' ');
+        }
+        if c.is_ascii_digit() && unit(&chars[..place]) {
             out.push(' ');
         }
         out.push(*c);

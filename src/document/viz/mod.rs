@@ -5,8 +5,11 @@
 
 mod american_address;
 mod echo;
+mod india;
+mod indian_address;
 mod labelled;
 mod north_america;
+mod numbered;
 mod pairs;
 mod pieces;
 mod shape;
@@ -17,7 +20,7 @@ use crate::ocr::Quad;
 
 use super::classify::{Class, Region};
 use super::date::Order;
-use super::field::{Candidate, FieldName, Side, Source};
+use super::field::{Candidate, FieldName, IdType, Side, Source};
 use super::layout::Sheet;
 
 /// What the readers of the visual zone are told.
@@ -43,8 +46,12 @@ impl Context<'_> {
 pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let mut candidates = match context.class.region {
         Region::NorthAmerica => north_america::read(context),
+        Region::India if context.class.id_type != IdType::Passport => india::read(context),
         Region::India | Region::Elsewhere => labelled::read(context),
     };
+    if context.class.id_type == IdType::DrivingLicence && context.class.region == Region::Elsewhere {
+        candidates.extend(numbered::read(context));
+    }
     candidates.extend(echo::read(context));
     candidates
 }

@@ -16,6 +16,9 @@ use crate::document::text::plain;
 use super::american_address::{AddressBlock, find_address};
 use super::{Context, candidate, shape};
 
+/// Lines that the recogniser is less sure of are scribbles more often than names.
+const LEGIBLE: f32 = 0.65;
+
 /// Words that announce a field, with the field's number before them; the value follows without a blank where it may.
 struct Marks {
     birth: Regex,
@@ -37,7 +40,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
         expiry: regex(r"(?:4 ?[B&][. ]?)?(?:\bEXP(?:IRES|IRY|IRATION)?(?: DATE)?|[B ]EXP|\bVALID THRU|\bEX(?:PIR)?\b)[ .:/]*"),
         sex: regex(r"(?:15[. ]?)?(?:\bSEXE?(?:/SEXE?)?|5 ?SEX|\bGENDER)[ .:/]*"),
         number: regex(
-            r"(?:\b4 ?D[. ]*)(?:CUSTOMER IDENTIFIER|CUST(?:OMER)? ?ID|D ?LN?\b|DLN|DL ?N[O0][. ]*|DL ?#|(?:DL|ID|LIC(?:ENSE)?|IDENTIFICATION)[. ]*(?:N[O0](?:\.|\b)|NUMBER|#|ID)?|N[O0]\b|NUMBER)?[ .:#]*|\b(?:CUSTOMER IDENTIFIER|(?:DRIVER'?S? ?)?LIC(?:EN[CS]E)?[. ]*(?:N[O0](?:\.|\b)|NUMBER|#)|DL ?(?:N?[O0][. ]+|#|NUMBER)|\bDLN|ID ?(?:N[O0]\b|#|NUMBER)|IDENTIFICATION (?:CARD )?(?:N[O0]|NUMBER|#)|DD REF|PERMIT (?:N[O0]|NUMBER|#)|OLN|CDL ?N?[O0]?)[ .:#]*|^(?:DL|ID|N[O0])(?:[.:# ]+|\b)|^DL ?[O0]?[.:# ]*",
+            r"(?:\b4 ?[D0O][. ]*)(?:L[I1|]C[. ]*N[O0][. ]*|CUSTOMER IDENTIFIER|CUST(?:OMER)? ?ID|D ?LN?\b|DLN|DL ?N[O0][. ]*|DL ?#|(?:DL|ID|LIC(?:ENSE)?|IDENTIFICATION)[. ]*(?:N[O0](?:\.|\b)|NUMBER|#|ID)?|N[O0]\b|NUMBER)?[ .:#]*|\b(?:CUSTOMER IDENTIFIER|(?:DRIVER'?S? ?)?LIC(?:EN[CS]E)?[. ]*(?:N[O0](?:\.|\b)|NUMBER|#)|DL ?(?:N?[O0][. ]+|#|NUMBER)|\bDLN|ID ?(?:N[O0]\b|#|NUMBER)|IDENTIFICATION (?:CARD )?(?:N[O0]|NUMBER|#)|DD REF|PERMIT (?:N[O0]|NUMBER|#)|OLN|CDL ?N?[O0]?)[ .:#]*|^(?:DL|ID|N[O0])(?:[.:# ]+|\b)|^DL ?[O0]?[.:# ]*|^D?L[I1|]C[. ]*N[O0][. :]*|^4[A-Z]{1,5}(?:[#.:]| N?[O0]?\b) *",
         ),
         any: regex(
             r"\b(?:3 ?D[O0Q]B|D[O0Q]B|4 ?A? ?ISS|ISS|4 ?B? ?EXP|EXP|15 ?SEX|SEX|9 ?CLASS|CLASS|9A ?END|END(?:ORS)?|12 ?REST|RESTR?|16 ?HGT|HGT|HT|17 ?WGT|WGT|WT|18 ?EYES|EYES|19 ?HAIR|HAIR|DONOR|5 ?DD|DD|DUPS?|REV|TYPE)\b|\d?(?:3D[O0Q]B|9CLASS|15SEX)",
@@ -169,7 +172,7 @@ impl Card<'_> {
         None
     }
 
-    /// Without a legible mark, the earliest of three or more dates is the birth date if its holder was grown when the others came.
+    /// Without a legible mark, the earliest date is the birth date if its holder was grown when the others came.
     fn earliest_date(&self, context: &Context<'_>) -> Option<(time::Date, usize, f32)> {
         let mut dates: Vec<(time::Date, usize)> = self
             .lines()
@@ -182,8 +185,8 @@ impl Card<'_> {
         let distinct = dates.iter().map(|(date, _)| date).collect::<std::collections::BTreeSet<_>>();
         let (first, second) = (distinct.iter().next()?, distinct.iter().nth(1)?);
         let twice = dates.iter().filter(|(date, _)| date == *first).count() > 1;
-        let grown = second.year() - first.year() >= 14;
-        (grown && first.year() > 1900 && (distinct.len() >= 3 || twice)).then(|| (dates[0].0, dates[0].1, if twice { 0.75 } else { 0.6 }))
+        let grown = second.year() - first.year() >= 15;
+        (grown && first.year() > 1900).then(|| (dates[0].0, dates[0].1, if twice { 0.75 } else { 0.6 }))
     }
 
     fn text(&self, index: usize) -> String {
@@ -279,7 +282,7 @@ impl Card<'_> {
     }
 
     fn names(&self, address: Option<&AddressBlock>) -> Option<Names> {
-        let coded = self.coded_names();
+        let coded = self.coded_names(address);
         if coded.surname.is_some() && coded.given.is_some() {
             return Some(coded);
         }
@@ -313,7 +316,7 @@ impl Card<'_> {
     }
 
     /// Names with the number or word of their field before them, in one box or in a box of its own.
-    fn coded_names(&self) -> Names {
+    fn coded_names(&self, address: Option<&AddressBlock>) -> Names {
         static SURNAME: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(r"^(?:[1I|L][.:)]? ?|LN ?|1?\.? ?(?:LAST NAME|FAMILY NAME|SURNAME|NAME|NOM)[ .:/]+)$").expect("tested")
         });
@@ -325,6 +328,9 @@ impl Card<'_> {
         let numbered = self.lines().any(|(_, _, text)| text.starts_with("1 ") || text.starts_with("2 ") || text == "1" || text == "2");
         let words = self.texts.iter().any(|text| text.starts_with("LN")) && self.texts.iter().any(|text| text.starts_with("FN"));
         for (index, line, text) in self.lines() {
+            if line.confidence < LEGIBLE || address.is_some_and(|block| block.lines.contains(&index)) {
+                continue;
+            }
             let digits = text.chars().take_while(char::is_ascii_digit).count();
             let mut prefix = match text.as_bytes() {
                 [b'1' | b'2', ..] if digits == 1 => 1,
@@ -446,6 +452,12 @@ fn licence_number(value: &str) -> Option<String> {
         kept.pop();
     }
     let number = kept.join(" ");
+    if !find_dates(&number, Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty()
+        && number.len() < 12
+        && number.contains(['-', ' ', '/'])
+    {
+        return None;
+    }
     let alnum = number.chars().filter(char::is_ascii_alphanumeric).count();
     let digits = number.chars().filter(char::is_ascii_digit).count();
     ((5..=20).contains(&alnum) && digits >= 3).then_some(number)

@@ -1,0 +1,83 @@
+//! Addresses of Indian cards: a caption, lines below it, the six digits of the postal code at the end.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use crate::document::address::{address, tidy};
+use crate::document::layout::Sheet;
+use crate::document::person_name::person_name;
+
+/// More lines than this no card takes for an address.
+const MOST_LINES: usize = 9;
+
+/// The address, the index of its first line, and the name of the relative it begins with (`S/O Ram Kumar`).
+pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, usize, Option<String>)> {
+    static CAPTION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b(?:ADDRESS|ADDRES5|ADD)\b[ ]*[:.]?[ ]*|ADDRESS[:.]").expect("tested"));
+    static PIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[^0-9])\d{3} ?\d{3}(?:[^0-9]|$)").expect("tested"));
+    let (first, caption) = texts.iter().enumerate().find_map(|(index, text)| {
+        let hit = CAPTION.find(text).filter(|_| !text.contains("PLACE") && !text.contains("MAIL"))?;
+        Some((index, hit))
+    })?;
+    let own = &sheet.lines[first];
+    let height = own.edges.height();
+    let rest = own.slice(caption.end(), own.chars.len());
+    let mut parts: Vec<String> = Vec::new();
+    if rest.chars().filter(|c| c.is_ascii_alphanumeric()).count() > 2 {
+        parts.push(rest.clone());
+    }
+    let done = |parts: &[String]| parts.last().is_some_and(|part| PIN.is_match(&part.to_uppercase()));
+    let caption_left = own.edges_of(caption.start(), caption.end()).left;
+    let value_left = own.edges_of(caption.end(), own.chars.len()).left;
+    let mut floor = own.edges;
+    let mut used = vec![first];
+    while !done(&parts) && parts.len() < MOST_LINES {
+        let next = sheet
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(index, line)| {
+                let beside = parts.is_empty() && line.edges.same_row(&own.edges) && line.edges.left > own.edges.right - height;
+                let below = line.edges.middle() > floor.bottom - 0.2 * height && line.edges.top < floor.bottom + 1.2 * height;
+                let aligned = (line.edges.left - caption_left).abs() < 3.0 * height || (line.edges.left - value_left).abs() < 3.0 * height;
+                !used.contains(index) && !line.upright && (beside || (below && aligned))
+            })
+            .min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()));
+        let Some((index, line)) = next else { break };
+        used.push(index);
+        let text: String = line.chars.iter().collect();
+        if stops(&texts[index]) {
+            break;
+        }
+        // Lines in a regional script are recognised as question marks or as scribbles of little confidence.
+        let foreign = texts[index].matches('?').count() * 3 > text.chars().count();
+        if foreign || line.confidence < 0.6 {
+            floor = line.edges;
+            continue;
+        }
+        parts.push(text);
+        floor = line.edges;
+    }
+    let joined = parts.join("\n");
+    let (relative, joined) = without_relative(&joined);
+    let address = address(joined.trim())?;
+    (address.chars().count() > 6).then_some((address, first, relative))
+}
+
+fn stops(text: &str) -> bool {
+    let words = ["DATE", "VALID", "ISSUE", "SIGN", "BLOOD", "NAME", "VID", "DOB", "AUTHORITY", "OFFICER", "WWW.", "HELP@", "1947"];
+    words.iter().any(|word| text.contains(word)) || text.bytes().filter(u8::is_ascii_digit).count() >= 12
+}
+
+/// Takes `S/O Ram Kumar,` off the beginning: it is whose child or spouse the holder is, not where the holder lives.
+fn without_relative(text: &str) -> (Option<String>, &str) {
+    static CARE_OF: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?i)^[ :,]*(?:S|D|W|C)[ ]?/[ ]?O[ .:-]*").expect("tested"));
+    let Some(hit) = CARE_OF.find(text) else { return (None, text) };
+    let rest = &text[hit.end()..];
+    let end = rest.find([',', '\n']).unwrap_or(0);
+    match person_name(&tidy(&rest[..end])) {
+        Some(name) => (Some(name), rest[end..].trim_start_matches([',', ' ', '\n'])),
+        None => (None, text),
+    }
+}
