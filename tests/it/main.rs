@@ -5,4 +5,7 @@ mod stage;
 #[allow(dead_code, reason = "the tests of the worker take what they need")]
 mod worker_process;
 
+mod api;
+mod page;
+mod remote;
 mod staging;

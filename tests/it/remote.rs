@@ -1,0 +1,269 @@
+//! The remote reader against a server on a real socket that answers as the hosted API might.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use idmill::config::{KeySpelling, Remote};
+use idmill::document::{FieldName, IdType, Reading};
+use idmill::failure::{Class, Dependency, Failure};
+use idmill::reader::remote::RemoteReader;
+use idmill::reader::{ImageSource, OpenImage, token};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SECRET: &str = "secret of the tests";
+
+/// The start of a JPEG and a tail that no three bytes divide.
+const FRONT: &[u8] = b"\xFF\xD8\xFF\xE0 front of a fictional document";
+const BACK: &[u8] = b"\xFF\xD8\xFF\xE0 back";
+
+/// A server that gives the answers it was told to give, one a request.
+struct StandIn {
+    url: String,
+    state: Arc<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    answers: Mutex<VecDeque<Response>>,
+    requests: Mutex<Vec<Seen>>,
+    pause: Mutex<Option<Duration>>,
+}
+
+struct Seen {
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl StandIn {
+    async fn start(answers: impl IntoIterator<Item = Response>) -> Self {
+        let state = Arc::new(Told { answers: Mutex::new(answers.into_iter().collect()), ..Told::default() });
+        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&state));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/ai/v1/ocr", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, state }
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        self.state.requests.lock().unwrap().iter().map(|seen| seen.body.clone()).collect()
+    }
+
+    fn tokens(&self) -> Vec<String> {
+        let requests = self.state.requests.lock().unwrap();
+        requests.iter().map(|seen| seen.headers["authorization"].to_str().unwrap().to_owned()).collect()
+    }
+}
+
+async fn answer(State(told): State<Arc<Told>>, headers: HeaderMap, body: Bytes) -> Response {
+    assert_eq!(headers["content-length"].to_str().unwrap(), body.len().to_string());
+    let body = serde_json::from_slice(&body).expect("the request's body is JSON");
+    told.requests.lock().unwrap().push(Seen { headers, body });
+    let pause = *told.pause.lock().unwrap();
+    if let Some(pause) = pause {
+        tokio::time::sleep(pause).await;
+    }
+    told.answers.lock().unwrap().pop_front().unwrap_or_else(|| StatusCode::IM_A_TEAPOT.into_response())
+}
+
+fn status(status: u16, body: impl Into<Body>) -> Response {
+    Response::builder().status(status).body(body.into()).unwrap()
+}
+
+fn with_retry_after(status: u16, value: &str) -> Response {
+    Response::builder().status(status).header("retry-after", value).body(Body::empty()).unwrap()
+}
+
+fn documented() -> Value {
+    json!({"idType": "passport", "idNumber": "L898902C3", "name": "ANNA MARIA ERIKSSON", "dateOfBirth": "1974-08-12",
+           "address": "", "gender": "F", "mobileNumber": ""})
+}
+
+struct Client {
+    reader: RemoteReader,
+    _home: TempDir,
+}
+
+fn client(url: &str, adjust: impl FnOnce(&mut Remote)) -> Client {
+    let home = TempDir::new().unwrap();
+    let secret_file = home.path().join("secret");
+    std::fs::write(&secret_file, SECRET).unwrap();
+    let mut settings = Remote {
+        url: url.to_owned(),
+        api_key: "key of the tests".into(),
+        secret_file: Some(secret_file),
+        timeout: Duration::from_secs(5),
+        ..Remote::default()
+    };
+    adjust(&mut settings);
+    Client { reader: RemoteReader::new(&settings, 1_000_000).unwrap(), _home: home }
+}
+
+async fn read_with(client: &Client) -> Result<Reading, Failure> {
+    let (front, back) = (ImageSource::from_bytes(FRONT.into()), ImageSource::from_bytes(BACK.into()));
+    client.reader.read(&front, Some(&back)).await
+}
+
+async fn read_from(answers: impl IntoIterator<Item = Response>) -> Result<Reading, Failure> {
+    let stand_in = StandIn::start(answers).await;
+    read_with(&client(&stand_in.url, |_| {})).await
+}
+
+fn data_uri(bytes: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes))
+}
+
+#[tokio::test]
+async fn a_document_is_sent_and_its_answer_read() {
+    for answer in [
+        status(200, documented().to_string()),
+        status(201, json!({"data": documented()}).to_string()),
+        status(200, json!([{"result": documented()}]).to_string()),
+    ] {
+        let stand_in = StandIn::start([answer]).await;
+        let reading = read_with(&client(&stand_in.url, |_| {})).await.unwrap();
+        assert_eq!(reading.id_type, IdType::Passport);
+        assert_eq!(reading.value(FieldName::Name), "ANNA MARIA ERIKSSON");
+        assert_eq!(stand_in.bodies(), [json!({"frontPart": data_uri(FRONT), "backPart": data_uri(BACK)})]);
+        let token = stand_in.tokens().remove(0);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let claims = token::verify(&token, &SECRET.into(), now).unwrap();
+        assert_eq!((claims.apikey.as_str(), claims.version), ("key of the tests", Some(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_single_side_is_sent_twice_unless_the_settings_say_otherwise() {
+    let front = ImageSource::from_bytes(FRONT.into());
+    for (duplicate_front, expected) in
+        [(true, json!({"frontPart": data_uri(FRONT), "backPart": data_uri(FRONT)})), (false, json!({"frontPart": data_uri(FRONT)}))]
+    {
+        let stand_in = StandIn::start([status(200, documented().to_string())]).await;
+        let client = client(&stand_in.url, |settings| settings.duplicate_front = duplicate_front);
+        client.reader.read(&front, None).await.unwrap();
+        assert_eq!(stand_in.bodies(), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn the_other_spelling_is_tried_once_and_remembered() {
+    let refusal = || status(400, r#"{"message":"\"frontpart\" is required"}"#);
+    let stand_in = StandIn::start([refusal(), status(200, documented().to_string()), status(200, documented().to_string())]).await;
+    let client = client(&stand_in.url, |_| {});
+    read_with(&client).await.unwrap();
+    read_with(&client).await.unwrap();
+    let keys: Vec<bool> = stand_in.bodies().iter().map(|body| body.get("frontPart").is_some()).collect();
+    assert_eq!(keys, [true, false, false]);
+
+    let stand_in = StandIn::start([refusal(), refusal()]).await;
+    let failure = read_with(&self::client(&stand_in.url, |_| {})).await.unwrap_err();
+    assert_eq!((failure.class, stand_in.bodies().len()), (Class::Rejected, 2));
+
+    let stand_in = StandIn::start([refusal()]).await;
+    let camel = self::client(&stand_in.url, |settings| settings.key_spelling = KeySpelling::Camel);
+    assert_eq!(read_with(&camel).await.unwrap_err().class, Class::Rejected);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let refusal = || status(401, r#"{"message":"Invalid token"}"#);
+    let stand_in = StandIn::start([refusal(), status(200, documented().to_string())]).await;
+    read_with(&client(&stand_in.url, |_| {})).await.unwrap();
+    assert_eq!(stand_in.bodies().len(), 2);
+
+    let stand_in = StandIn::start([refusal(), refusal()]).await;
+    let failure = read_with(&client(&stand_in.url, |_| {})).await.unwrap_err();
+    assert_eq!((failure.class, failure.dependency), (Class::Unauthorised, Some(Dependency::Ocr)));
+    assert_eq!(failure.reason, "the OCR API answered 401: Invalid token");
+    assert_eq!(stand_in.bodies().len(), 2);
+}
+
+#[tokio::test]
+async fn a_ready_token_is_sent_as_it_is() {
+    let stand_in = StandIn::start([status(200, documented().to_string())]).await;
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("token");
+    std::fs::write(&path, "ready.made.token\n").unwrap();
+    let client = client(&stand_in.url, |settings| settings.token_file = Some(path));
+    read_with(&client).await.unwrap();
+    assert_eq!(stand_in.tokens(), ["ready.made.token"]);
+}
+
+#[tokio::test]
+async fn refusals_and_outages_are_classed() {
+    for (answer, class) in [
+        (status(400, "{}"), Class::Rejected),
+        (status(402, "{}"), Class::Unauthorised),
+        (status(403, "{}"), Class::Unauthorised),
+        (status(404, "<html>"), Class::Unauthorised),
+        (with_retry_after(302, "1"), Class::Unauthorised),
+        (status(408, ""), Class::Unavailable),
+        (status(413, ""), Class::Rejected),
+        (status(422, ""), Class::Rejected),
+        (status(500, "oops"), Class::Unavailable),
+        (status(502, "<html>"), Class::Unavailable),
+        (status(200, "<html>proxy</html>"), Class::Unavailable),
+        (status(200, "{}"), Class::NoData),
+        (status(200, r#"{"idType":"","name":""}"#), Class::NoData),
+        (status(200, r#"{"error":{"message":"Invalid token","code":4002}}"#), Class::Unauthorised),
+        (status(200, vec![b' '; 2_000_000]), Class::Unavailable),
+    ] {
+        let answered = answer.status();
+        assert_eq!(read_from([answer]).await.unwrap_err().class, class, "{answered}");
+    }
+}
+
+#[tokio::test]
+async fn the_wait_that_is_asked_for_is_passed_on() {
+    let failure = read_from([with_retry_after(429, "17")]).await.unwrap_err();
+    assert_eq!((failure.class, failure.retry_after), (Class::Throttled, Some(Duration::from_secs(17))));
+    let date = time::OffsetDateTime::now_utc() + Duration::from_secs(90);
+    let format = time::macros::format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let failure = read_from([with_retry_after(429, &date.format(format).unwrap())]).await.unwrap_err();
+    assert!((85..=90).contains(&failure.retry_after.unwrap().as_secs()));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_or_breaks_off_is_an_outage() {
+    let stand_in = StandIn::start([]).await;
+    *stand_in.state.pause.lock().unwrap() = Some(Duration::from_secs(60));
+    let started = Instant::now();
+    let failure = read_with(&client(&stand_in.url, |settings| settings.timeout = Duration::from_millis(300))).await.unwrap_err();
+    assert_eq!((failure.class, failure.reason.as_str()), (Class::Unavailable, "the OCR API did not answer in time"));
+    assert!(started.elapsed() < Duration::from_secs(10));
+
+    let pieces = stream::iter([Ok(Bytes::from_static(b"{\"idType\":")), Err(std::io::Error::other("cut"))]);
+    let failure = read_from([status(200, Body::from_stream(pieces))]).await.unwrap_err();
+    assert_eq!(failure.class, Class::Unavailable);
+
+    let failure = read_with(&client("http://127.0.0.1:9/ai/v1/ocr", |_| {})).await.unwrap_err();
+    assert_eq!((failure.class, failure.dependency), (Class::Unavailable, Some(Dependency::Ocr)));
+}
+
+#[tokio::test]
+async fn a_fault_of_the_images_store_is_not_blamed_on_the_api() {
+    let stand_in = StandIn::start([]).await;
+    let client = client(&stand_in.url, |_| {});
+    let broken = ImageSource::new(|| async {
+        let fault = Failure::of(Dependency::Storage, Class::Unavailable, "the store broke off");
+        let chunks = stream::iter([Ok(Bytes::from_static(FRONT)), Err(fault)]).boxed();
+        Ok(OpenImage { len: 500_000, chunks })
+    });
+    let failure = client.reader.read(&broken, None).await.unwrap_err();
+    assert_eq!((failure.dependency, failure.reason.as_str()), (Some(Dependency::Storage), "the store broke off"));
+
+    let text = ImageSource::from_bytes(Bytes::from_static(b"this is no image at all"));
+    assert_eq!(client.reader.read(&text, None).await.unwrap_err().class, Class::BadImage);
+    assert!(stand_in.bodies().is_empty(), "nothing was sent whole");
+}
