@@ -2,6 +2,7 @@
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
 #   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration api; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -52,7 +53,14 @@ run_lint() {
 
 run_unit() { cargo test --locked --lib --bins --examples; }
 
-run_integration() { cargo test --locked --test it; }
+run_integration() {
+  # The page is tried in a browser.
+  need_debian chromium chromium-driver
+  cargo test --locked --test it
+}
+
+# The HTTP API with other people's clients: schemathesis, and Node with axios.
+run_api() { tests/api.sh; }
 
 run_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet; }
 
@@ -71,6 +79,7 @@ PYTHON
 }
 
 all=(format lint docs unit integration quickstart)
+all=(format lint docs unit integration api)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The HTTP API from outside: schemathesis against its OpenAPI document, the sample client of the hosted API's
+# documentation in both spellings, and its memory after many hostile requests.
+#
+#   tests/api.sh        needs the weights (IDMILL__ENGINE__DIR) and rendered specimens (IDMILL_TEST_SPECIMENS): tests/run.sh api
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib.sh
+. deploy/lib.sh
+
+: "${IDMILL__ENGINE__DIR:?is set by tests/run.sh}" "${IDMILL_TEST_SPECIMENS:?is set by tests/run.sh}"
+# Schemathesis' requests, times the phases: with the rounds of the integration tests more than enough to see a leak.
+examples=${IDMILL_TEST_EXAMPLES:-400}
+# Memory that may remain above where it was after a first run of the same requests, in KiB.
+slack_kib=32768
+
+need_debian nodejs npm python3-venv jq curl
+private=$PWD/.private/api
+mkdir -p "$private"
+[ -x "$private/venv/bin/schemathesis" ] || { python3 -m venv "$private/venv" && "$private/venv/bin/pip" install -q 'schemathesis>=4,<5'; }
+[ -d "$private/node_modules/axios" ] || npm install --silent --no-audit --no-fund --prefix "$private" axios@1
+cp tests/clients/sample.cjs "$private/"
+cat >"$private/schemathesis.toml" <<'TOML'
+[checks.positive_data_acceptance]
+# A schema can say that a part is a string, not that the string is an image.
+expected-statuses = ["2xx", "400", "413", "415", "422", "429"]
+TOML
+
+cargo build --locked --quiet --bins
+idmill=${CARGO_TARGET_DIR:-target}/debug/idmill
+printf 'secret of tests/api.sh' | tr ' ' '-' >"$private/secret"
+printf 'key-1 %s\n' "$(cat "$private/secret")" >"$private/keys"
+IDMILL__API__LISTEN=127.0.0.1:0 IDMILL__API__KEYS_FILE=$private/keys IDMILL__ENGINE__INSTANCES=1 IDMILL__TELEMETRY__LOG_FORMAT=json \
+  "$idmill" serve 2>"$private/log" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  address=$(jq -r 'select(.address).address' "$private/log" 2>/dev/null || true)
+  [ -z "$address" ] || break
+  kill -0 "$server" 2>/dev/null || { tail_of "$private/log"; fail "the server did not start"; }
+  sleep 0.1
+done
+[ -n "$address" ] || fail "the server does not listen"
+token=$("$idmill" token mint --api-key key-1 --secret-file "$private/secret" --valid-for 1h)
+
+say "The sample client, in both spellings"
+specimen=$IDMILL_TEST_SPECIMENS/clean/passport-1
+for spelling in camel lower; do
+  answer=$(node "$private/sample.cjs" "http://$address/ai/v1/ocr" "$token" "$spelling" "$specimen/front.jpg")
+  expected=$(jq -r .truth.idNumber "$specimen/truth.json")
+  jq -e --arg number "$expected" '.status == 200 and .data.idNumber == $number and (.data | length) == 7' <<<"$answer" >/dev/null ||
+    fail "the sample client got another answer than the passport's number"
+done
+
+memory_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$server/status"; }
+schemathesis() {
+  "$private/venv/bin/schemathesis" --config-file "$private/schemathesis.toml" run "http://$address/openapi.json" \
+    -H "Authorization: $token" --checks all --max-examples "$1" --no-color >"$private/schemathesis.log" 2>&1 ||
+    { tail_of "$private/schemathesis.log" 80; fail "schemathesis found something"; }
+}
+say "Schemathesis"
+schemathesis 50
+before=$(memory_kib)
+schemathesis "$examples"
+grep -E 'generated|passed' "$private/schemathesis.log" >&2 || true
+after=$(memory_kib)
+say "Memory: $before KiB before, $after KiB after"
+[ $((after - before)) -lt "$slack_kib" ] || fail "the server kept $((after - before)) KiB"
+jq -e 'select(.level == "ERROR")' "$private/log" >/dev/null && fail "the server logged errors: $private/log"
+
+say "Done."
