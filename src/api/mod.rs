@@ -52,7 +52,7 @@ pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, 
     };
     let description = openapi::document(limits, matches!(access, Access::Open));
     let admission = Admission::new(reader.instances(), api.queue, api.max_body_bytes);
-    let service = Arc::new(Service { access, reader, admission, limits });
+    let service = Arc::new(Service { access, reader, admission, limits, mask_aadhaar: settings.privacy.mask_aadhaar });
 
     let mut router = Router::new()
         .route("/ai/v1/ocr", post(ocr::read_document))

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
@@ -18,7 +18,8 @@ use crate::telemetry::metric::{REQUEST_SECONDS, REQUESTS};
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = Uuid::new_v4().to_string();
-    let method = request.method().clone();
+    // A method may be any word of the client's; only the known ones reach the log.
+    let method = known_method(request.method());
     // The route, not the path: a path is whatever the client writes.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", "request.id" = %request_id);
@@ -68,4 +69,11 @@ pub(super) async fn not_found() -> ApiError {
 /// The answer where the route has no such method; the router adds which methods there are.
 pub(super) async fn method_not_allowed() -> ApiError {
     Code::MethodNotAllowed.into()
+}
+
+fn known_method(method: &Method) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]
+        .into_iter()
+        .find(|known| method == known)
+        .unwrap_or("other")
 }

@@ -17,7 +17,7 @@ use super::admission::Admission;
 use super::body::{self, Parts};
 use super::error::{ApiError, Code};
 use super::keys::Access;
-use crate::document::{Reading, answer};
+use crate::document::{Reading, answer, mask_aadhaar};
 use crate::failure::{Class, Failure};
 use crate::ocr::{self, ImageError, Limits};
 use crate::reader::EmbeddedReader;
@@ -32,6 +32,8 @@ pub(super) struct Service {
     pub(super) admission: Admission,
     /// What is accepted.
     pub(super) limits: RequestLimits,
+    /// Whether Aadhaar numbers leave masked.
+    pub(super) mask_aadhaar: bool,
 }
 
 /// Limits of one request.
@@ -106,6 +108,7 @@ impl Service {
         }
 
         let timing = Timing { receive: received - started, parse: parsed - received, read };
+        let reading = if self.mask_aadhaar { mask_aadhaar(reading) } else { reading };
         let answer = answer_json(&reading, options.details.then_some(&timing));
         Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), timing.header()], Json(answer)).into_response())
     }

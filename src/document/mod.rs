@@ -18,6 +18,7 @@ mod layout;
 mod mask;
 pub mod mrz;
 mod number;
+mod original;
 mod person_name;
 mod read;
 mod text;

@@ -10,6 +10,7 @@ use super::field::{IdType, Reading, Side};
 use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
+use super::original::in_original_frame;
 use super::viz;
 use crate::ocr::Page;
 
@@ -26,14 +27,16 @@ pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
     let visual = viz::read(&context);
     candidates.extend(visual);
     let fused = fuse(candidates);
-    Reading {
+    let mut reading = Reading {
         id_type,
         fields: fused.fields,
         mrz: zone.map(|(_, zone)| zone.lines).unwrap_or_default(),
         warnings: fused.warnings,
         signals: signals(pages),
         ..Reading::default()
-    }
+    };
+    in_original_frame(&mut reading, pages);
+    reading
 }
 
 /// Zones are compared by how many of their check digits hold, then by whether they are whole.

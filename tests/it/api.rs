@@ -1,5 +1,4 @@
 //! The HTTP API as clients see it: `idmill serve` as a process of its own, with the engine inside.
-#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 use std::fs::File;
 use std::io::{Read, Write};
