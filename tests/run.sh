@@ -3,6 +3,7 @@
 #
 #   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
 #   tests/run.sh [STEP...]     steps: format lint docs unit integration api; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -80,6 +81,21 @@ PYTHON
 
 all=(format lint docs unit integration quickstart)
 all=(format lint docs unit integration api)
+# The event that the quick start prints has to carry what is printed on the card.
+run_quickstart() {
+  local home=$private/quickstart
+  IDMILL_HOME=$home deploy/quickstart.sh >"$private/event.json" &&
+    python3 - "$private/event.json" "$home/specimens/td1-1/truth.json" <<'PYTHON' && IDMILL_HOME=$home deploy/quickstart.sh stop
+import json, sys
+event, document = (json.load(open(path)) for path in sys.argv[1:])
+for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
+    read, printed = event["data"]["fields"][key], document["truth"][key]
+    if read != printed:
+        sys.exit(f"the event says {key} is {read!r}, the card {printed!r}")
+PYTHON
+}
+
+all=(format lint docs unit integration quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do
