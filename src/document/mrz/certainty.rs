@@ -3,7 +3,7 @@
 use super::check_digit::{value, weight};
 use super::decode::LineReading;
 use super::layout::{Checked, LineSpec};
-use super::symbol::{N_SYMBOLS, Symbol};
+use super::symbol::{FILLER, N_SYMBOLS, Symbol};
 use std::ops::Range;
 
 /// Probability of a checked field, 0..=1, given that its check digit holds.
@@ -11,6 +11,9 @@ use std::ops::Range;
 /// Every other text of the same length whose check digit also holds counts against it, by how well it fits what was seen.
 pub(super) fn of_checked(reading: &LineReading, spec: &LineSpec, checked: Checked) -> f32 {
     let Some(check) = spec.checks.iter().find(|check| check.of == checked) else { return of_range(reading, 0..spec.len()) };
+    if reading.symbols[check.at] == FILLER {
+        return of_range(reading, check.covers.clone());
+    }
     let mut sums = [0.0_f32; 10];
     sums[0] = 1.0;
     let mut chosen = 1.0;

@@ -7,7 +7,7 @@
 use super::check_digit::{value, weight};
 use super::layout::{Checked, LineSpec};
 use super::observation::Observation;
-use super::symbol::{Class, FILLER, N_SYMBOLS, Symbol, character};
+use super::symbol::{Class, FILLER, N_SYMBOLS, Symbol, character, is_filler_like};
 use crate::document::country::is_state_code;
 
 /// Costs in nats (negative natural logarithms of odds), chosen against the look-alike likelihoods: a failed digit is
@@ -24,25 +24,31 @@ mod cost {
     /// Part of a date is unknown.
     pub(super) const UNKNOWN_DATE: f32 = 2.0;
     /// A letter after three fillers in a name.
-    pub(super) const LETTER_AFTER_FILLERS: f32 = 7.0;
+    pub(super) const LETTER_AFTER_FILLERS: f32 = 9.0;
     /// A letter after the second double filler in a name.
-    pub(super) const THIRD_NAME: f32 = 4.0;
+    pub(super) const THIRD_NAME: f32 = 5.0;
     /// A third equal letter in a row in a name.
     pub(super) const TRIPLE_LETTER: f32 = 7.0;
     /// A name that begins with a filler.
     pub(super) const NO_SURNAME: f32 = 3.0;
     /// A name without given names.
     pub(super) const NO_GIVEN_NAMES: f32 = 2.5;
-    /// A digit as second character of a document's code.
-    pub(super) const DIGIT_IN_CODE: f32 = 2.0;
+    /// A digit, or the letter O that a D was taken for, as second character of a document's code.
+    pub(super) const ODD_CODE: f32 = 2.5;
+    /// A letter of a name, against a filler after it: names are not random letters.
+    pub(super) const LETTER_IN_NAME: f32 = 0.5;
+    /// A further given name.
+    pub(super) const WORD_IN_NAME: f32 = 0.7;
+    /// A name of one letter that a filler may have been.
+    pub(super) const LONE_FILLER_LIKE: f32 = 3.0;
     /// A symbol that may not stand where the recogniser saw it is taken for one that may, whichever.
     pub(super) const FORCED: f32 = 10.0;
 }
 
 /// Hypotheses kept after each time step.
-const BEAM_SIZE: usize = 220;
+const BEAM_SIZE: usize = 160;
 /// Hypotheses this much worse than the best are dropped, in nats: more than a failed check and two look-alikes cost.
-const BEAM_DEPTH: f32 = 18.0;
+const BEAM_DEPTH: f32 = 16.0;
 /// Finished hypotheses handed on; those of different composite sums are all among them.
 const MAX_READINGS: usize = 60;
 
@@ -67,7 +73,7 @@ impl LineReading {
 }
 
 /// What decides how a hypothesis can go on; hypotheses that agree in it compete, and the better one survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct State {
     n_read: u8,
     last: Option<Symbol>,
@@ -79,6 +85,21 @@ struct State {
     n_fillers: u8,
     /// Double fillers so far in this name, at most two.
     n_double_fillers: u8,
+}
+
+impl State {
+    /// The whole state as one number: equal for equal states, quick to sort by.
+    fn key(self) -> u64 {
+        let parts = [
+            self.n_read,
+            self.last.map_or(0, |last| last + 1),
+            u8::from(self.after_blank),
+            self.field_sum << 4 | self.composite_sum,
+            self.failed,
+            self.n_fillers << 2 | self.n_double_fillers,
+        ];
+        parts.iter().fold(0, |key, &part| key << 8 | u64::from(part))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -240,8 +261,9 @@ impl Search<'_> {
             Some(start) => total += self.name_cost(from, &mut state, symbol, idx == start),
             None => (state.n_fillers, state.n_double_fillers) = (0, 0),
         }
-        if idx == 1 && self.spec.state.as_ref().is_some_and(|range| range.start == 2) && Class::DIGIT.contains(symbol) {
-            total += cost::DIGIT_IN_CODE;
+        let is_in_code = idx == 1 && self.spec.state.as_ref().is_some_and(|range| range.start == 2);
+        if is_in_code && (Class::DIGIT.contains(symbol) || matches!(character(symbol), 'O' | 'Q')) {
+            total += cost::ODD_CODE;
         }
         (state, total)
     }
@@ -293,13 +315,16 @@ impl Search<'_> {
                 state.n_double_fillers = (state.n_double_fillers + 1).min(2);
             }
             let is_end_without_given_names = state.n_fillers == 3 && from.state.n_fillers == 2 && state.n_double_fillers == 1;
+            let before = if is_first { [FILLER; 6] } else { self.tail(from.node, symbol, 3) };
+            let is_after_lone_letter = before[0] == FILLER && is_filler_like(before[1]);
+            let lone = if is_after_lone_letter { cost::LONE_FILLER_LIKE } else { 0.0 };
             return match (is_first, is_end_without_given_names) {
                 (true, _) => cost::NO_SURNAME,
                 (false, true) => cost::NO_GIVEN_NAMES,
-                (false, false) => 0.0,
+                (false, false) => lone,
             };
         }
-        let mut total = 0.0;
+        let mut total = cost::LETTER_IN_NAME + if state.n_fillers > 0 { cost::WORD_IN_NAME } else { 0.0 };
         if state.n_fillers == 3 {
             total += cost::LETTER_AFTER_FILLERS;
         } else if state.n_double_fillers == 2 {
@@ -352,11 +377,12 @@ fn best_cell(observation: &Observation, symbol: Symbol, start: usize, end: usize
 
 /// Keeps the best hypothesis of each state, and of those the best ones.
 fn prune(hypotheses: &mut Vec<Hypothesis>) {
-    hypotheses.sort_unstable_by(|a, b| a.state.cmp(&b.state).then(b.score.total_cmp(&a.score)));
-    hypotheses.dedup_by(|next, kept| next.state == kept.state);
-    hypotheses.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-    hypotheses.truncate(BEAM_SIZE);
-    if let Some(best) = hypotheses.first().map(|hypothesis| hypothesis.score) {
-        hypotheses.retain(|hypothesis| hypothesis.score > best - BEAM_DEPTH);
+    let best = hypotheses.iter().map(|hypothesis| hypothesis.score).fold(f32::NEG_INFINITY, f32::max);
+    hypotheses.retain(|hypothesis| hypothesis.score > best - BEAM_DEPTH);
+    if hypotheses.len() > 1 {
+        hypotheses.sort_unstable_by(|a, b| a.state.key().cmp(&b.state.key()).then(b.score.total_cmp(&a.score)));
+        hypotheses.dedup_by(|next, kept| next.state == kept.state);
+        hypotheses.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
+        hypotheses.truncate(BEAM_SIZE);
     }
 }

@@ -53,11 +53,10 @@ pub(super) fn mrz(zone: &Zone, quads: Vec<Option<Quad>>, page: &Page, today: Dat
     let reader = Reader { zone, specs, lines, page, today };
     let all = [Checked::Number, Checked::Birth, Checked::Expiry, Checked::Personal, Checked::Composite];
     let readings = reader.readings();
-    let long_number = reader.long_number().map(|(_, holds)| holds);
     let checks = all
         .into_iter()
         .filter_map(|checked| {
-            let holds = if checked == Checked::Number { long_number.or_else(|| zone.holds(checked)) } else { zone.holds(checked) };
+            let holds = if checked == Checked::Number { reader.number_holds() } else { zone.holds(checked) };
             holds.map(|holds| (checked, holds))
         })
         .collect();
@@ -148,7 +147,11 @@ impl Reader<'_> {
         // How many fillers follow does not matter to what they follow.
         let range = range.start..range.start + raw.len().max(1);
         let mut checks = Vec::new();
-        let holds = checked.and_then(|checked| self.zone.holds(checked));
+        let holds = match checked {
+            Some(Checked::Number) => self.number_holds(),
+            Some(checked) => self.zone.holds(checked),
+            None => None,
+        };
         let confidence = match (checked, holds) {
             (Some(checked), Some(true)) => {
                 checks.push(Check::CheckDigitOk);
@@ -250,15 +253,20 @@ impl Reader<'_> {
         Some((number, holds))
     }
 
+    /// Whether the digit over the number holds; `None` where the zone has none.
+    fn number_holds(&self) -> Option<bool> {
+        if let Some((_, holds)) = self.long_number() {
+            return Some(holds);
+        }
+        let (line_idx, range) = places(self.zone.layout).number;
+        let digit = self.text(&(line_idx, range.end..range.end + 1))?;
+        if digit == "<" { None } else { self.zone.holds(Checked::Number) }
+    }
+
     fn number(&self, places: &Places) -> Option<FieldReading> {
         let field = self.text(&places.number)?;
         let mut reading = self.reading(FieldName::IdNumber, &places.number, names::words(field).replace(' ', ""), Some(Checked::Number))?;
-        if let Some((number, holds)) = self.long_number() {
-            reading.checks.retain(|check| !matches!(check, Check::CheckDigitOk | Check::CheckDigitFailed));
-            reading.checks.push(if holds { Check::CheckDigitOk } else { Check::CheckDigitFailed });
-            if !holds {
-                reading.confidence = reading.confidence.min(MOST_WITH_FAILED_CHECK);
-            }
+        if let Some((number, _)) = self.long_number() {
             reading.value = number.replace('<', "");
         }
         if let Some(national) = self.spanish_number() {
@@ -276,8 +284,11 @@ impl Reader<'_> {
     /// The DNI or NIE in the optional data of a Spanish card.
     fn spanish_number(&self) -> Option<String> {
         let optional = self.text(&(0, 15..30)).filter(|_| self.zone.layout == Layout::Td1 && self.issuer() == "ESP")?;
-        let value = optional.trim_end_matches('<');
-        (number::check("ESP", number::Kind::National, value) == number::Verdict::Valid).then(|| value.to_owned())
+        optional
+            .split('<')
+            .filter_map(|part| part.get(..9))
+            .find(|part| number::check("ESP", number::Kind::National, part) == number::Verdict::Valid)
+            .map(str::to_owned)
     }
 
     fn personal_number(&self, places: &Places) -> Option<FieldReading> {

@@ -13,6 +13,8 @@ pub(super) struct Row {
     pub(super) observation: Observation,
     /// Characters of the alphabet that were read.
     pub(super) n_symbols: usize,
+    /// Characters that are digits, or letters that digits are taken for.
+    pub(super) n_digits: usize,
     pub(super) quad: Quad,
 }
 
@@ -20,6 +22,11 @@ pub(super) struct Row {
 const MAX_ROWS: usize = 8;
 /// A row may have this share of the layout's width in characters: runs of fillers come out shorter or longer.
 const WIDTH_RANGE: std::ops::Range<f32> = 0.62..1.3;
+/// The same for lines that end in fillers, whose end is cut off at times.
+const OPEN_WIDTH_RANGE: std::ops::Range<f32> = 0.38..1.3;
+/// Digits that a line with dates has at least, and a line of names at most.
+const N_DIGITS_BESIDE_DATES: usize = 7;
+const N_DIGITS_IN_NAMES: usize = 8;
 /// Two rows of one zone are at most this many text heights apart.
 const MAX_PITCH: f32 = 4.5;
 
@@ -58,12 +65,19 @@ fn best_of_layout(layout: Layout, rows: &[Row]) -> Option<(Zone, Vec<Option<Quad
 
 fn read_row(row: &Row, spec: &LineSpec, composite_start: usize) -> Vec<LineReading> {
     let share = row.n_symbols as f32 / spec.len() as f32;
-    if !WIDTH_RANGE.contains(&share) {
+    // Where the layout lets a line end in a filler, the end may have been cut off.
+    let ends_in_filler = spec.classes.last().is_some_and(|class| class.contains(FILLER));
+    let is_wide_enough = if ends_in_filler { OPEN_WIDTH_RANGE.contains(&share) } else { WIDTH_RANGE.contains(&share) };
+    // Names stand from the beginning to the end of their line, or beside dates.
+    let is_hopeless = match (spec.dates.is_empty(), &spec.names) {
+        (false, _) => row.n_digits < N_DIGITS_BESIDE_DATES,
+        (true, Some(_)) => row.n_digits > N_DIGITS_IN_NAMES,
+        (true, None) => false,
+    };
+    if !is_wide_enough || is_hopeless {
         return Vec::new();
     }
     let n_lost = spec.len().saturating_sub(row.n_symbols);
-    // Where the layout lets a line end in a filler, the end may have been cut off.
-    let ends_in_filler = spec.classes.last().is_some_and(|class| class.contains(FILLER));
     let observation = if ends_in_filler { row.observation.clone().with_open_end(n_lost + 2) } else { row.observation.clone() };
     decode(&observation, spec, composite_start)
 }
@@ -121,7 +135,11 @@ fn is_plausible(zone: &Zone, specs: &[LineSpec]) -> bool {
 
 /// The page's rows that may be lines of a zone, top to bottom.
 fn rows(page: &Page) -> Vec<Row> {
-    let seeds: Vec<usize> = (0..page.lines.len()).filter(|&idx| is_seed(&page.lines[idx])).collect();
+    let mut seeds: Vec<usize> = (0..page.lines.len()).filter(|&idx| is_seed(&page.lines[idx])).collect();
+    let beside: Vec<usize> = (0..page.lines.len())
+        .filter(|idx| !seeds.contains(idx) && seeds.iter().any(|&seed| is_beside_seed(&page.lines[*idx], &page.lines[seed])))
+        .collect();
+    seeds.extend(beside);
     let mut taken = vec![false; page.lines.len()];
     let mut rows = Vec::new();
     for &seed in &seeds {
@@ -166,7 +184,8 @@ fn merged(parts: &[&Line]) -> Vec<Row> {
             observation.join(seen, (gap / character_width.max(1.0)).round().max(0.0) as usize);
         }
     }
-    vec![Row { observation, n_symbols, quad }]
+    let n_digits = parts.iter().map(|line| n_digits(&line.text)).sum();
+    vec![Row { observation, n_symbols, n_digits, quad }]
 }
 
 /// Lines of a zone that came as one text: cut at the widths that add up.
@@ -177,6 +196,7 @@ fn split_joined_lines(line: &Line) -> Option<Vec<Row>> {
     let row = |(idx, chunk): (usize, &[char])| Row {
         observation: Observation::from_text(&chunk.iter().collect::<String>()),
         n_symbols: chunk.len(),
+        n_digits: n_digits(&chunk.iter().collect::<String>()),
         quad: {
             let top = line.quad.top() + idx as f32 * height;
             Quad::from_edges(line.quad.left(), top, line.quad.right(), top + height)
@@ -198,6 +218,18 @@ fn symbols(text: &str) -> impl Iterator<Item = Symbol> {
     text.chars().filter_map(fold)
 }
 
+fn n_digits(text: &str) -> usize {
+    symbols(text).filter(|&s| Class::DIGIT.contains(s)).count()
+}
+
+/// Whether a line that does not look like one of a zone is one by its place: as wide as one that does, and next to it.
+fn is_beside_seed(line: &Line, seed: &Line) -> bool {
+    let height = seed.quad.text_height().max(1.0);
+    let is_as_wide =
+        (line.quad.left() - seed.quad.left()).abs() < 2.0 * height && (line.quad.right() - seed.quad.right()).abs() < 2.0 * height;
+    is_as_wide && offset(&seed.quad, &line.quad).abs() < MAX_PITCH * height && symbols(&line.text).count() >= 24
+}
+
 /// Whether a line looks like one of a zone by itself: fillers side by side, or long and full of digits without a blank.
 fn is_seed(line: &Line) -> bool {
     let seen: Vec<Symbol> = symbols(&line.text).collect();
@@ -212,7 +244,8 @@ fn is_part(line: &Line) -> bool {
     let text = line.text.replace("&lt;", "<");
     let n_all = text.chars().filter(|c| !c.is_whitespace()).count();
     let n_symbols = symbols(&text).count();
-    let n_small = text.chars().filter(|c| c.is_lowercase()).count();
+    // Small letters of the same form as their capitals are no sign of running text, nor is what fillers are taken for.
+    let n_small = text.chars().filter(|c| c.is_lowercase() && !"ceksxozuvw".contains(*c)).count();
     n_all > 0 && n_symbols * 10 >= n_all * 8 && n_small * 3 <= n_all
 }
 

@@ -180,7 +180,15 @@ fn td1_first_line() -> LineSpec {
         composite_covers: spans(&[(5, 30)]),
         state: Some(2..5),
         // The second letter is a digit on permanent resident cards of the United States.
-        ..plain(classes(&[(1, Class::of(b"IAC")), (1, ANY), (1, LETTER), (2, NAME), (9, ANY), (1, DIGIT_OR_FILLER), (15, ANY)]))
+        ..plain(classes(&[
+            (1, Class::of(b"IAC")),
+            (1, NAME.or(Class::one_or_two())),
+            (1, LETTER),
+            (2, NAME),
+            (9, ANY),
+            (1, DIGIT_OR_FILLER),
+            (15, ANY),
+        ]))
     }
 }
 

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::ocr::Lattice;
 
-use super::symbol::{FILLER, N_SYMBOLS, Symbol, look_alikes, symbol};
+use super::symbol::{FILLER, N_SYMBOLS, Symbol, filler_look_alikes, look_alikes, symbol};
 
 /// Natural logarithms of the probabilities at one time step.
 #[derive(Debug, Clone)]
@@ -27,7 +27,11 @@ pub(super) struct Observation {
 }
 
 /// Below this no symbol is searched: it would cost more than a failed check digit does.
-const LEAST_PROBABILITY: f32 = 3e-4;
+const LEAST_PROBABILITY: f32 = 2e-4;
+/// How much of a look-alike's likelihood is left where the recogniser's own probabilities speak already.
+const DOUBT: f32 = 0.1;
+/// A step that is a blank as certainly as this, after another such, says nothing more.
+const CERTAIN_BLANK: f32 = 0.998;
 /// A recogniser that is certain is still wrong this often about fillers next to fillers, in their number above all.
 const FILLER_SLIP: f32 = 0.01;
 /// A character of a text line was recognised as itself.
@@ -41,7 +45,7 @@ const FILLER_LOST: f32 = 2e-3;
 /// A filler was lost beside a filler.
 const FILLER_LOST_IN_RUN: f32 = 0.06;
 /// A filler was lost at the end of the line, where detection boxes end too early.
-const FILLER_LOST_AT_END: f32 = 0.35;
+const FILLER_LOST_AT_END: f32 = 0.5;
 
 impl Observation {
     /// From the recogniser's own probabilities.
@@ -51,7 +55,9 @@ impl Observation {
             let from = step_idx.saturating_sub(6);
             lattice.steps[from..(step_idx + 7).min(lattice.steps.len())].iter().any(|step| step[filler_idx] > 0.3)
         };
+        let is_blank = |step_idx: usize| lattice.steps[step_idx][0] > CERTAIN_BLANK;
         let steps = (0..lattice.steps.len())
+            .filter(|&step_idx| step_idx == 0 || !(is_blank(step_idx) && is_blank(step_idx - 1)))
             .map(|step_idx| {
                 let probabilities = &lattice.steps[step_idx];
                 let mut spread = [0.0_f32; N_SYMBOLS];
@@ -59,7 +65,8 @@ impl Observation {
                     let p = probabilities[usize::from(read) + 1];
                     spread[usize::from(read)] += p;
                     if p > 0.02 {
-                        look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood);
+                        look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood * DOUBT);
+                        filler_look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood);
                     }
                 }
                 let mut blank = probabilities[0];
@@ -73,7 +80,7 @@ impl Observation {
         Self { steps }
     }
 
-    /// From recognised text; `None` where hardly any of it belongs to the alphabet.
+    /// From recognised text.
     pub(super) fn from_text(text: &str) -> Self {
         let mut steps = Vec::new();
         let mut previous = None;
@@ -142,7 +149,7 @@ fn step_of(c: char, read: Option<Symbol>) -> Step {
         return Step::filler_or_blank(if c.is_whitespace() { 0.3 } else { 0.5 });
     };
     probabilities[usize::from(read)] = READ_RIGHT;
-    for (other, likelihood) in look_alikes(read) {
+    for (other, likelihood) in look_alikes(read).chain(filler_look_alikes(read)) {
         probabilities[usize::from(other)] += likelihood;
     }
     if matches!(c, 'c' | 'k' | 'e' | 's' | 'x' | 'l') {

@@ -46,6 +46,11 @@ impl Class {
         Self(bits)
     }
 
+    /// The digits 1 and 2.
+    pub(super) const fn one_or_two() -> Self {
+        Self(0b110)
+    }
+
     /// Either of two sets.
     pub(super) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -58,7 +63,7 @@ impl Class {
 
 /// Pairs that recognisers take for each other in OCR-B print, and how likely the second is when the first was read with
 /// certainty. Empirical, from misread zones: rounded, and the same in both directions.
-const LOOK_ALIKES: [(u8, u8, f32); 24] = [
+const LOOK_ALIKES: [(u8, u8, f32); 18] = [
     (b'0', b'O', 0.05),
     (b'0', b'D', 0.006),
     (b'0', b'Q', 0.006),
@@ -77,15 +82,32 @@ const LOOK_ALIKES: [(u8, u8, f32); 24] = [
     (b'0', b'8', 0.002),
     (b'4', b'A', 0.004),
     (b'7', b'T', 0.004),
-    (b'K', b'<', 0.01),
-    (b'C', b'<', 0.008),
-    (b'L', b'<', 0.006),
-    (b'S', b'<', 0.003),
-    (b'E', b'<', 0.003),
-    (b'X', b'<', 0.003),
 ];
 
-/// The symbols that a reading of `read` may really be, each with its likelihood.
+/// Letters that small or blurred fillers are read as, and how likely a filler is when the letter was read with certainty.
+const FILLER_LIKE: [(u8, f32); 8] =
+    [(b'C', 0.03), (b'K', 0.03), (b'E', 0.02), (b'L', 0.012), (b'S', 0.012), (b'X', 0.012), (b'G', 0.006), (b'F', 0.006)];
+/// The other way round: clear fillers are hardly ever letters.
+const LETTER_READ_AS_FILLER: f32 = 0.002;
+
+/// Whether small or blurred fillers are read as this letter.
+pub(super) fn is_filler_like(symbol: Symbol) -> bool {
+    FILLER_LIKE.iter().any(|&(letter, _)| character(symbol) as u8 == letter)
+}
+
+/// The symbols of `K` and its like that a filler may really be, and the filler that those may really be.
+pub(super) fn filler_look_alikes(read: Symbol) -> impl Iterator<Item = (Symbol, f32)> {
+    FILLER_LIKE.iter().filter_map(move |&(letter, likelihood)| {
+        let letter = symbol(char::from(letter))?;
+        match read {
+            FILLER => Some((letter, LETTER_READ_AS_FILLER)),
+            read if read == letter => Some((FILLER, likelihood)),
+            _ => None,
+        }
+    })
+}
+
+/// The symbols that a reading of `read` may really be, each with its likelihood; fillers apart.
 pub(super) fn look_alikes(read: Symbol) -> impl Iterator<Item = (Symbol, f32)> {
     let read = character(read) as u8;
     LOOK_ALIKES.iter().filter_map(move |&(one, other, likelihood)| {

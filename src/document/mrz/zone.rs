@@ -2,7 +2,8 @@
 
 use super::decode::LineReading;
 use super::layout::{Checked, Layout, LineSpec};
-use super::symbol::Symbol;
+use super::symbol::{Symbol, character};
+use crate::document::country::is_state_code;
 
 /// A zone as decoded; a line that was not found is `None`.
 #[derive(Debug, Clone)]
@@ -19,8 +20,10 @@ pub(super) struct Zone {
 const CHARACTER_MERIT: f32 = 1.0;
 /// What a check digit that holds is worth.
 const CHECK_MERIT: f32 = 3.0;
-/// What a composite digit that does not hold costs: as much as any other.
+/// What a composite digit that does not hold costs when all others hold: as much as any other.
 const FAILED_COMPOSITE: f32 = 8.0;
+/// What it costs beside another that does not hold: the same error, or the same misprint, explains both.
+const FAILED_COMPOSITE_TOO: f32 = 3.0;
 
 impl Zone {
     /// The best zone of these readings, each list best first; an empty list is a line that was not found.
@@ -38,6 +41,7 @@ impl Zone {
             composite = Some(holds);
         }
         let merit = merit(specs, &chosen, composite);
+        agree_on_state(specs, &mut chosen);
         Self { layout, lines: chosen, composite, merit }
     }
 
@@ -62,7 +66,8 @@ fn pick(covered: &[usize], readings: &[&[LineReading]]) -> (Vec<usize>, bool) {
         for (first_idx, (sum, score)) in before.enumerate() {
             let digit: Option<&Symbol> = last_reading.symbols.last();
             let holds = digit == Some(&((sum + last_reading.composite_sum) % 10));
-            let total = score + last_reading.score - if holds { 0.0 } else { FAILED_COMPOSITE };
+            let is_failed_before = !last_reading.failed.is_empty() || firsts.get(first_idx).is_some_and(|first| !first.failed.is_empty());
+            let total = score + last_reading.score - if holds { 0.0 } else { failed_composite(is_failed_before) };
             if total > best.0 {
                 let picked = if firsts.is_empty() { vec![last_idx] } else { vec![first_idx, last_idx] };
                 best = (total, picked, holds);
@@ -85,7 +90,40 @@ fn merit(specs: &[LineSpec], chosen: &[Option<LineReading>], composite: Option<b
     lines
         + match composite {
             Some(true) => CHECK_MERIT,
-            Some(false) => -FAILED_COMPOSITE,
+            Some(false) => -failed_composite(chosen.iter().flatten().any(|reading| !reading.failed.is_empty())),
             None => 0.0,
         }
+}
+
+fn failed_composite(is_failed_before: bool) -> f32 {
+    if is_failed_before { FAILED_COMPOSITE_TOO } else { FAILED_COMPOSITE }
+}
+
+/// Most characters in which a misread state code differs from the other of the same zone.
+const MAX_STATE_DIFFERENCES: usize = 2;
+
+/// Where one of issuer and nationality is no state's code and the other is, and hardly differs, it is that one: no check
+/// digit covers either, the list of states proves it.
+fn agree_on_state(specs: &[LineSpec], chosen: &mut [Option<LineReading>]) {
+    let places: Vec<(usize, std::ops::Range<usize>)> =
+        specs.iter().enumerate().filter_map(|(line_idx, spec)| Some((line_idx, spec.state.clone()?))).collect();
+    let [(one_line, one), (other_line, other)] = places.as_slice() else { return };
+    let code = |line_idx: usize, range: &std::ops::Range<usize>| chosen[line_idx].as_ref().map(|line| line.symbols[range.clone()].to_vec());
+    let (Some(first), Some(second)) = (code(*one_line, one), code(*other_line, other)) else { return };
+    let is_known = |code: &[Symbol]| {
+        let text: String = code.iter().map(|&s| character(s)).collect();
+        is_state_code(text.trim_end_matches('<'))
+    };
+    let n_differences = first.iter().zip(&second).filter(|(a, b)| a != b).count();
+    if n_differences > MAX_STATE_DIFFERENCES {
+        return;
+    }
+    let (line_idx, range, right) = match (is_known(&first), is_known(&second)) {
+        (true, false) => (*other_line, other, first),
+        (false, true) => (*one_line, one, second),
+        _ => return,
+    };
+    if let Some(line) = &mut chosen[line_idx] {
+        line.symbols[range.clone()].copy_from_slice(&right);
+    }
 }
