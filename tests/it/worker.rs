@@ -1,0 +1,395 @@
+//! The worker's promises, each shown with a real broker, a real object store and real processes.
+
+use std::time::{Duration, Instant};
+
+use lapin::BasicProperties;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
+use serde_json::{Value, json};
+
+use crate::proxy::{Mode, Proxy};
+use crate::stage::{Stage, environment};
+
+/// The specimen that most tests use: its machine-readable zone makes reading it certain.
+const SPECIMEN: &str = "passport-1";
+
+fn store_address() -> String {
+    environment("IDMILL_TEST_S3_ENDPOINT").trim_start_matches("http://").to_owned()
+}
+
+/// How many jobs the worker's log says ended that way.
+fn n_ended(log: &str, outcome: &str) -> usize {
+    log.matches(&format!(r#""outcome":"{outcome}""#)).count()
+}
+
+#[tokio::test]
+async fn a_job_becomes_an_event() {
+    let stage = Stage::new().await;
+    let (front, back) = stage.upload_specimen(SPECIMEN).await;
+    let _worker = stage.worker().start().await;
+    let properties = BasicProperties::default().with_correlation_id("c-1".into());
+    let job = json!({"id": "job-1", "front": front, "back": back, "metadata": {"applicant": 42}});
+    stage.publish_raw(job.to_string().as_bytes(), properties).await;
+
+    let message = stage.next_event().await;
+    let event = message.json();
+    assert_eq!(message.routing_key, "document.read");
+    assert_eq!(message.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
+    assert_eq!(message.properties.delivery_mode(), &Some(2));
+    assert_eq!(event["specversion"], "1.0");
+    assert_eq!(event["type"], "idmill.document.read.v1");
+    assert_eq!(event["subject"], "job-1");
+    assert_eq!(event["data"]["metadata"], json!({"applicant": 42}));
+    assert_eq!(event["data"]["fields"]["idType"], "passport");
+    assert_ne!(event["data"]["fields"]["idNumber"], "");
+    stage.until("the job is acknowledged", async || stage.depth(&stage.name("jobs")).await.is_some_and(|(n, _)| n == 0)).await;
+}
+
+#[tokio::test]
+async fn each_bad_input_gets_its_class_once_and_loses_nothing() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let whole = stage.s3.get_object().bucket("idmill").key(&front).send().await.unwrap().body.collect().await.unwrap().to_vec();
+    let text = stage.upload("text.jpg", "I am no image.").await;
+    let empty = stage.upload("empty.jpg", Vec::new()).await;
+    let cut = stage.upload("cut.jpg", whole[..whole.len() / 2].to_vec()).await;
+    let bomb = stage.upload("bomb.png", png_header(10_000, 6_000)).await;
+    let large = stage.upload("large.jpg", vec![0; 200_000]).await;
+    let worker = stage.worker().set("storage.max_object_bytes", "190000").set("retry.missing_delays", "50ms").start().await;
+
+    let job = |id: &str, front: &str| json!({"id": id, "front": front});
+    let cases = [
+        ("not-json", "bad_job", json!("…")),
+        ("no-key", "bad_job", json!({"id": "no-key"})),
+        ("bucket", "bad_job", json!({"id": "bucket", "front": front, "bucket": "somebody-elses"})),
+        ("empty", "bad_image", job("empty", &empty)),
+        ("text", "bad_image", job("text", &text)),
+        ("cut", "bad_image", job("cut", &cut)),
+        ("bomb", "bad_image", job("bomb", &bomb)),
+        ("large", "bad_image", job("large", &large)),
+        ("missing", "image_missing", job("missing", &stage.key("nowhere.jpg"))),
+        ("expired", "expired", json!({"id": "expired", "front": front, "deadline": "2020-01-01T00:00:00Z"})),
+    ];
+    for (id, _, body) in &cases {
+        let body = if *id == "not-json" { b"not json".to_vec() } else { body.to_string().into_bytes() };
+        stage.publish_raw(&body, BasicProperties::default().with_message_id((*id).into())).await;
+    }
+    stage.publish(&json!({"id": "good", "front": front})).await;
+
+    let mut classes = std::collections::BTreeMap::new();
+    for _ in 0..cases.len() {
+        let letter = stage.next_dead_letter().await;
+        let id =
+            letter.properties.message_id().as_ref().map_or_else(|| letter.json()["id"].as_str().unwrap().to_owned(), ToString::to_string);
+        assert!(!letter.header("x-idmill-reason").is_empty() && !letter.header("x-idmill-first-seen").is_empty());
+        assert_eq!(letter.header("x-idmill-attempt"), if id == "missing" { "2" } else { "1" }, "{id}");
+        classes.insert(id, letter.header("x-idmill-class").to_owned());
+    }
+    let expected = cases.iter().map(|(id, class, _)| ((*id).to_owned(), (*class).to_owned())).collect();
+    assert_eq!(classes, expected);
+
+    let mut events = std::collections::BTreeMap::new();
+    for _ in 0..=cases.len() {
+        let event = stage.next_event().await.json();
+        let class = event["data"]["failure"]["class"].as_str().unwrap_or("read").to_owned();
+        assert!(events.insert(event["subject"].as_str().unwrap().to_owned(), class).is_none(), "one event a job");
+    }
+    assert_eq!(events.remove("good").as_deref(), Some("read"));
+    assert_eq!(events, classes);
+    assert!(!worker.log().contains("panicked"));
+}
+
+#[tokio::test]
+async fn an_image_that_arrives_late_is_waited_for_with_the_ladders_delay() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let worker = stage.worker().set("retry.missing_delays", "400ms,800ms").start().await;
+    let late = stage.key("late.jpg");
+    stage.publish(&json!({"id": "late", "front": late})).await;
+    stage.until("the first attempt failed", async || n_ended(&worker.log(), "retried") == 1).await;
+    let failed_at = Instant::now();
+    stage.s3.copy_object().bucket("idmill").copy_source(format!("idmill/{front}")).key(&late).send().await.unwrap();
+
+    assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    assert!(failed_at.elapsed() >= Duration::from_millis(350), "the hold queue's delay was kept");
+    assert_eq!(n_ended(&worker.log(), "retried"), 1, "the second attempt was the last");
+    assert!(stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n == 0));
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_burns_no_attempt_and_dead_letters_nothing() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let store = Proxy::start(&store_address()).await;
+    let worker = stage
+        .worker()
+        .set("storage.endpoint", &format!("http://{}", store.address))
+        .set("retry.defer_delays", "200ms,500ms")
+        .set("retry.circuit_threshold", "3")
+        .set("retry.probe_interval", "300ms")
+        .start()
+        .await;
+    store.set(Mode::Cut);
+    for n in 0..6 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    stage.until("the circuit opens", async || worker.log().contains("the circuit of a dependency opened")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    store.set(Mode::Pass);
+
+    let mut subjects: Vec<_> = Vec::new();
+    for _ in 0..6 {
+        let event = stage.next_event().await.json();
+        assert_eq!(event["type"], "idmill.document.read.v1");
+        subjects.push(event["subject"].as_str().unwrap().to_owned());
+    }
+    subjects.sort();
+    subjects.dedup();
+    assert_eq!(subjects.len(), 6, "each job was answered");
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned");
+    assert!(n_ended(&worker.log(), "deferred") > 0);
+    assert!(stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n == 0));
+}
+
+#[tokio::test]
+async fn a_job_of_a_killed_worker_is_delivered_again() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let store = Proxy::start(&store_address()).await;
+    let doomed = stage.worker().set("storage.endpoint", &format!("http://{}", store.address)).start().await;
+    store.set(Mode::BlackHole);
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("the job is in flight", async || store.n_swallowed() > 0).await;
+    doomed.kill();
+
+    let _heir = stage.worker().start().await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    assert!(stage.next_event_within(Duration::from_millis(300)).await.is_none());
+}
+
+#[tokio::test]
+async fn sigterm_finishes_what_is_in_flight_and_gives_back_nothing() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let mut worker = stage.worker().set("worker.concurrency", "4").start().await;
+    for n in 0..12 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    stage.until("some jobs are done", async || n_ended(&worker.log(), "read") >= 2).await;
+    worker.terminate();
+    assert!(worker.wait().await.success());
+
+    let n_read = n_ended(&worker.log(), "read");
+    let left = stage.depth(&stage.name("jobs")).await.unwrap().0 as usize;
+    assert_eq!(n_read + left, 12, "every job was either finished or never begun");
+    assert_eq!(n_ended(&worker.log(), "lost"), 0);
+    let _heir = stage.worker().start().await;
+    let mut subjects = std::collections::BTreeSet::new();
+    for _ in 0..12 {
+        assert!(subjects.insert(stage.next_event().await.json()["subject"].to_string()), "no job was read twice");
+    }
+}
+
+#[tokio::test]
+async fn the_same_job_twice_gives_the_same_event_id() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let _worker = stage.worker().start().await;
+    for _ in 0..2 {
+        stage.publish(&json!({"id": "twice", "front": front})).await;
+    }
+    let (first, second) = (stage.next_event().await.json(), stage.next_event().await.json());
+    assert_eq!(first["id"], second["id"]);
+    assert_eq!(first["subject"], "twice");
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_takes_is_kept_and_not_read_again() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let worker = stage.worker().start().await;
+    let channel = stage.channel().await;
+    channel
+        .queue_unbind(stage.name("inbox").as_str().into(), stage.name("events").as_str().into(), "#".into(), Default::default())
+        .await
+        .unwrap();
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("the worker says why it waits", async || worker.log().contains("no queue takes messages for document.read")).await;
+    channel
+        .queue_bind(
+            stage.name("inbox").as_str().into(),
+            stage.name("events").as_str().into(),
+            "#".into(),
+            Default::default(),
+            Default::default(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    stage.until("the job is settled", async || n_ended(&worker.log(), "read") == 1).await;
+    assert!(worker.log().contains("the circuit of a dependency opened") && worker.log().contains("the circuit closed"));
+}
+
+#[tokio::test]
+async fn a_lost_connection_answers_from_memory_with_the_same_id_and_time() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let url = stage.amqp_url.clone();
+    let (head, tail) = url.rsplit_once('@').unwrap();
+    let (target, vhost) = tail.split_once('/').unwrap();
+    let broker = Proxy::start(target).await;
+    let worker = stage.worker().set("broker.url", &format!("{head}@{}/{vhost}", broker.address)).start().await;
+    let channel = stage.channel().await;
+    channel
+        .queue_unbind(stage.name("inbox").as_str().into(), stage.name("events").as_str().into(), "#".into(), Default::default())
+        .await
+        .unwrap();
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("the document was read", async || worker.log().contains("failed to publish")).await;
+    broker.set(Mode::Cut);
+    stage.until("the lease is lost", async || n_ended(&worker.log(), "lost") == 1).await;
+    channel
+        .queue_bind(
+            stage.name("inbox").as_str().into(),
+            stage.name("events").as_str().into(),
+            "#".into(),
+            Default::default(),
+            Default::default(),
+        )
+        .await
+        .unwrap();
+    broker.set(Mode::Pass);
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    stage.until("the job is settled", async || n_ended(&worker.log(), "read") == 1).await;
+    assert!(worker.log().contains(r#""kept":true"#), "it was not read again:\n{}", worker.log());
+}
+
+#[tokio::test]
+async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighbour_with_it() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let poison = stage.upload("poison.jpg", "x").await;
+    let store = Proxy::start(&store_address()).await;
+    store.set(Mode::BlackHoleOn("poison.jpg"));
+    let worker = || {
+        stage
+            .worker()
+            .set("storage.endpoint", &format!("http://{}", store.address))
+            .set("topology.delivery_limit", "4")
+            .set("worker.concurrency", "4")
+    };
+    worker().start().await.kill();
+    for n in 0..3 {
+        stage.publish(&json!({"id": format!("before-{n}"), "front": front})).await;
+    }
+    stage.publish(&json!({"id": "poison", "front": poison})).await;
+    for n in 0..3 {
+        stage.publish(&json!({"id": format!("after-{n}"), "front": front})).await;
+    }
+    // Wherever the worker touches the poisoned image, it dies.
+    let mut n_deaths = 0;
+    while stage.depth(&stage.name("dead")).await.is_none_or(|(n, _)| n == 0) {
+        let before = store.n_swallowed();
+        let process = worker().spawn();
+        stage
+            .until("the poison is touched or taken aside", async || {
+                store.n_swallowed() > before || stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n > 0)
+            })
+            .await;
+        if store.n_swallowed() > before {
+            n_deaths += 1;
+            assert!(n_deaths < 20, "the delivery limit does not work");
+        }
+        process.kill();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let _last = worker().start().await;
+    let mut subjects = std::collections::BTreeSet::new();
+    for _ in 0..6 {
+        let event = stage.next_event().await.json();
+        assert_eq!(event["type"], "idmill.document.read.v1", "{event}");
+        subjects.insert(event["subject"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(subjects.len(), 6, "every neighbour was read: {subjects:?}");
+    let letter = stage.next_dead_letter().await;
+    assert_eq!(letter.json()["id"], "poison");
+    assert!(stage.next_message(&stage.name("dead"), Duration::from_millis(200)).await.is_none(), "the poison alone is dead");
+}
+
+#[tokio::test]
+async fn a_deleted_work_queue_is_made_again() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let worker = stage.worker().start().await;
+    let channel = stage.channel().await;
+    channel.queue_delete(stage.name("jobs").as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    stage
+        .until("the worker consumes again", async || {
+            worker.log().matches("connected to the broker").count() == 2 && stage.depth(&stage.name("jobs")).await.is_some()
+        })
+        .await;
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+}
+
+#[tokio::test]
+async fn a_reply_goes_to_an_allowed_exchange_and_to_no_other() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let other = stage.name("other-events");
+    let channel = stage.channel().await;
+    channel.exchange_declare(other.as_str().into(), lapin::ExchangeKind::Topic, Default::default(), Default::default()).await.unwrap();
+    channel.queue_declare(other.as_str().into(), Default::default(), Default::default()).await.unwrap();
+    channel.queue_bind(other.as_str().into(), other.as_str().into(), "#".into(), Default::default(), Default::default()).await.unwrap();
+    let _worker = stage.worker().set("topology.allowed_reply_exchanges", &other).start().await;
+    let job = |id: &str| json!({"id": id, "front": front}).to_string();
+    stage.publish_raw(job("there").as_bytes(), BasicProperties::default().with_reply_to(other.as_str().into())).await;
+    stage.publish_raw(job("nowhere").as_bytes(), BasicProperties::default().with_reply_to("amq.topic".into())).await;
+    assert_eq!(stage.next_message(&other, Duration::from_secs(60)).await.unwrap().json()["subject"], "there");
+    let refused = stage.next_event().await.json();
+    assert_eq!((&refused["subject"], &refused["data"]["failure"]["class"]), (&Value::from("nowhere"), &Value::from("bad_job")));
+    channel.exchange_delete(other.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
+    channel.queue_purge(other.as_str().into(), QueuePurgeOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_stops_the_start_and_is_named_with_its_argument() {
+    let stage = Stage::new().await;
+    stage.worker().set("topology.delivery_limit", "7").start().await.kill();
+    let mut worker = stage.worker().set("topology.delivery_limit", "8").spawn();
+    assert!(!worker.wait().await.success());
+    let log = worker.log();
+    assert!(log.contains(&stage.name("jobs")) && log.contains("x-delivery-limit") && log.contains("can never be changed"), "{log}");
+}
+
+#[tokio::test]
+async fn verify_makes_nothing_and_says_what_is_missing() {
+    let stage = Stage::new().await;
+    let mut worker = stage.worker().set("topology.mode", "verify").spawn();
+    assert!(!worker.wait().await.success());
+    assert!(worker.log().contains("does not exist, and topology.mode is verify"), "{}", worker.log());
+    assert!(stage.depth(&stage.name("jobs")).await.is_none());
+}
+
+#[tokio::test]
+async fn a_setting_that_nobody_knows_stops_the_start_and_is_named() {
+    let stage = Stage::new().await;
+    for (key, value) in [("worker.concurency", "2"), ("storage.timeout", "soon")] {
+        let mut worker = stage.worker().set(key, value).spawn();
+        assert!(!worker.wait().await.success());
+        let (_, name) = key.split_once('.').unwrap();
+        assert!(worker.log().contains(name), "{}", worker.log());
+    }
+}
+
+/// A PNG that promises this many pixels and holds none.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR".to_vec();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    let mut crc = flate2::Crc::new();
+    crc.update(&header[12..]);
+    header.extend(crc.sum().to_be_bytes());
+    header.extend(b"\x00\x00\x00\x00IEND\xae\x42\x60\x82");
+    header
+}
