@@ -95,7 +95,7 @@ for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
 PYTHON
 }
 
-all=(format lint docs unit integration quickstart)
+all=(format lint docs unit integration api quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
+use crate::worker_process::OwnBroker;
 
 /// The specimen that most tests use: its machine-readable zone makes reading it certain.
 const SPECIMEN: &str = "passport-1";
@@ -313,6 +314,32 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
     let letter = stage.next_dead_letter().await;
     assert_eq!(letter.json()["id"], "poison");
     assert!(stage.next_message(&stage.name("dead"), Duration::from_millis(200)).await.is_none(), "the poison alone is dead");
+}
+
+#[tokio::test]
+async fn a_broker_that_was_killed_and_comes_back_is_consumed_from_within_seconds() {
+    let broker = OwnBroker::start();
+    let stage = Stage::on_broker(broker.url()).await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let worker = stage.worker().start().await;
+    broker.kill();
+    stage_waits_for(&worker, "connecting again", |log| log.contains("failed to connect to the broker")).await;
+    broker.restart();
+    let back_at = Instant::now();
+    stage_waits_for(&worker, "a second session", |log| log.matches("connected to the broker").count() == 2).await;
+    // The node's script returns once the node accepts connections; the worker's pauses are 2 s at most.
+    assert!(back_at.elapsed() < Duration::from_secs(10), "consuming {:?} after the broker was back", back_at.elapsed());
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+}
+
+/// Waits for something in a worker's log while its broker may be away.
+async fn stage_waits_for(worker: &crate::worker_process::WorkerProcess, what: &str, condition: impl Fn(&str) -> bool) {
+    let start = Instant::now();
+    while !condition(&worker.log()) {
+        assert!(start.elapsed() < crate::stage::PATIENCE, "waited in vain: {what}\n{}", worker.log());
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
         let issue = later.first().and_then(|other| date_of(&sheet.lines[*other]));
         let others =
             lines().filter(|(_, line)| line.edges.middle() > birth.edges.middle() + 0.5 * height && date_of(line).is_some()).count();
-        if later.is_empty() || others < 2 || above.len() < 2 || !issue.is_some_and(|issue| issue.year() - date.year() >= 15) {
+        if later.is_empty() || others < 2 || above.len() < 2 || issue.is_none_or(|issue| issue.year() - date.year() < 15) {
             continue;
         }
         let last_date = sheet.lines[*later.last().unwrap_or(&index)].edges.bottom;
