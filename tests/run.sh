@@ -79,22 +79,6 @@ for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
 PYTHON
 }
 
-all=(format lint docs unit integration quickstart)
-all=(format lint docs unit integration api)
-# The event that the quick start prints has to carry what is printed on the card.
-run_quickstart() {
-  local home=$private/quickstart
-  IDMILL_HOME=$home deploy/quickstart.sh >"$private/event.json" &&
-    python3 - "$private/event.json" "$home/specimens/td1-1/truth.json" <<'PYTHON' && IDMILL_HOME=$home deploy/quickstart.sh stop
-import json, sys
-event, document = (json.load(open(path)) for path in sys.argv[1:])
-for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
-    read, printed = event["data"]["fields"][key], document["truth"][key]
-    if read != printed:
-        sys.exit(f"the event says {key} is {read!r}, the card {printed!r}")
-PYTHON
-}
-
 all=(format lint docs unit integration api quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
