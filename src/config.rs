@@ -34,7 +34,7 @@ pub struct Settings {
     pub api: Api,
     /// What must not leave the process in clear.
     pub privacy: Privacy,
-    /// Logs, metrics and traces.
+    /// Logs.
     pub telemetry: Telemetry,
 }
 
@@ -277,7 +277,7 @@ pub struct Privacy {
     pub mask_aadhaar: bool,
 }
 
-/// Logs, metrics and traces.
+/// Logs.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
@@ -285,10 +285,6 @@ pub struct Telemetry {
     pub log_format: LogFormat,
     /// Filter in the syntax of `tracing_subscriber`'s `EnvFilter`.
     pub log_filter: String,
-    /// OTLP/HTTP endpoint for traces, for example `http://127.0.0.1:4318`; none: no traces.
-    pub otlp_endpoint: Option<String>,
-    /// Share of traces that are kept when the caller did not decide, 0..=1.
-    pub trace_sample_ratio: f64,
 }
 
 /// Form of the log.
@@ -351,7 +347,7 @@ impl Default for Retry {
             missing_delays: seconds(&[1, 5, 30]),
             defer_delays: seconds(&[5, 30, 120]),
             give_up_after: Duration::from_secs(24 * 3600),
-            circuit_threshold: 5,
+            circuit_threshold: 3,
             probe_interval: Duration::from_secs(5),
         }
     }
@@ -413,7 +409,7 @@ impl Default for Api {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log_format: LogFormat::Auto, log_filter: "info".into(), otlp_endpoint: None, trace_sample_ratio: 0.1 }
+        Self { log_format: LogFormat::Auto, log_filter: "info".into() }
     }
 }
 
@@ -454,7 +450,6 @@ impl Settings {
         );
         ensure!(self.worker.job_budget >= Duration::from_secs(1), "worker.job_budget must be at least 1s");
         ensure!(!self.storage.bucket.is_empty(), "storage.bucket must not be empty");
-        ensure!((0.0..=1.0).contains(&self.telemetry.trace_sample_ratio), "telemetry.trace_sample_ratio must lie between 0 and 1");
         for (key, delays) in [
             ("retry.delays", &self.retry.delays),
             ("retry.missing_delays", &self.retry.missing_delays),
