@@ -45,6 +45,19 @@ pub(crate) fn from_yymmdd(field: &str, role: DateRole, today: Date) -> Option<St
     if is_future { iso(expanded - 100, month, day) } else { Some(date) }
 }
 
+/// The date of an eight-digit field, year first.
+pub(crate) fn from_ccyymmdd(field: &str) -> Option<String> {
+    let (century, rest) = field.split_at_checked(2)?;
+    let [year, month, day] = pairs(rest)?;
+    iso(i32::from(two_digits(century)?) * 100 + i32::from(year), month, day)
+}
+
+/// The date of an eight-digit field, month first as the United States write it.
+pub(crate) fn from_mmddccyy(field: &str) -> Option<String> {
+    let (month_and_day, year) = field.split_at_checked(4)?;
+    from_ccyymmdd(&format!("{year}{month_and_day}"))
+}
+
 fn pairs(field: &str) -> Option<[u8; 3]> {
     if field.len() != 6 || !field.is_ascii() {
         return None;
@@ -91,5 +104,13 @@ mod tests {
         check("74081", DateRole::Birth, None);
         check("7408<<", DateRole::Birth, None);
         check("74081é", DateRole::Birth, None);
+    }
+
+    #[test]
+    fn eight_digits_are_read_in_both_orders() {
+        assert_eq!(from_mmddccyy("06061986").as_deref(), Some("1986-06-06"));
+        assert_eq!(from_ccyymmdd("19860606").as_deref(), Some("1986-06-06"));
+        assert_eq!(from_mmddccyy("19860606"), None);
+        assert_eq!(from_ccyymmdd("06061986"), None);
     }
 }

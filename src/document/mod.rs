@@ -3,11 +3,14 @@
 //! Pure: no input or output, no clock (today's date is an argument), no logs. Every reader of a zone (machine-readable
 //! zone, barcode, visual zone) yields [`Candidate`]s; fusing weighs them and makes one [`Reading`].
 
+mod aadhaar_qr;
+mod aamva;
 mod address;
 mod agree;
 pub mod answer;
 mod classify;
 mod coded_date;
+pub mod codes;
 mod country;
 mod date;
 mod doubt;
@@ -22,6 +25,7 @@ mod original;
 mod person_name;
 mod read;
 mod text;
+mod translit;
 mod viz;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use time::Date;
 
 use super::classify::{Class, Region, classify};
+use super::codes::{self, CodeReading};
 use super::field::{IdType, Reading, Side};
 use super::fuse::fuse;
 use super::layout::Sheet;
@@ -19,10 +20,16 @@ use crate::ocr::Page;
 /// `today` decides which century two digits of a year belong to and whether the document has expired.
 pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
     let sheets: Vec<Sheet> = pages.iter().map(|(side, page)| Sheet::new(*side, page)).collect();
-    let zone = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, today)?))).max_by_key(|(_, zone)| weight(zone));
+    let mut zone = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, today)?))).max_by_key(|(_, zone)| weight(zone));
+    if let Some((_, zone)) = &mut zone {
+        zone.improve_names(&pages.iter().map(|(_, page)| page).collect::<Vec<_>>());
+    }
+    let coded: Vec<CodeReading> = pages.iter().flat_map(|(side, page)| codes::read(&page.codes, *side, &[])).collect();
     let printed = classify(&sheets);
-    let id_type = zone.as_ref().map_or(printed.id_type, |(_, zone)| id_type(printed, zone));
+    let by_code = coded.first().map_or(printed.id_type, |coded| coded.id_type);
+    let id_type = zone.as_ref().map_or(by_code, |(_, zone)| id_type(printed, zone));
     let mut candidates: Vec<_> = zone.iter().flat_map(|(side, zone)| zone.candidates(*side)).collect();
+    candidates.extend(coded.into_iter().flat_map(|coded| coded.candidates));
     let context = viz::Context { class: Class { id_type, ..printed }, sheets: &sheets, zones: &candidates, today };
     let visual = viz::read(&context);
     candidates.extend(visual);

@@ -5,6 +5,7 @@
 
 mod alphabet;
 mod boxes;
+mod codes;
 mod ctc;
 mod decode;
 mod detect;
@@ -23,6 +24,7 @@ mod quality;
 mod recognise;
 mod weights;
 
+pub use codes::find as find_codes;
 pub use decode::{Limits, inspect};
 pub use draw::{Canvas, Colour};
 pub use engine::{Engine, OcrError, Original};

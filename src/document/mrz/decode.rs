@@ -33,12 +33,14 @@ mod cost {
     pub(super) const NO_SURNAME: f32 = 3.0;
     /// A name without given names.
     pub(super) const NO_GIVEN_NAMES: f32 = 2.5;
-    /// A digit, or the letter O that a D was taken for, as second character of a document's code.
+    /// A second character of a document's code that is mostly another, misread: a digit or O for a D, A or C for a filler.
     pub(super) const ODD_CODE: f32 = 2.5;
     /// A letter of a name, against a filler after it: names are not random letters.
     pub(super) const LETTER_IN_NAME: f32 = 0.5;
     /// A further given name.
     pub(super) const WORD_IN_NAME: f32 = 0.7;
+    /// Two letters side by side that fillers may both have been.
+    pub(super) const FILLER_LIKE_PAIR: f32 = 1.2;
     /// A name of one letter that a filler may have been.
     pub(super) const LONE_FILLER_LIKE: f32 = 3.0;
     /// A symbol that may not stand where the recogniser saw it is taken for one that may, whichever.
@@ -117,6 +119,9 @@ struct Node {
 }
 
 const ROOT: u32 = u32::MAX;
+
+/// The letter P.
+const PASSPORT: Symbol = 25;
 
 /// The readings of an observation as a line of this form, best first; `composite_start` is how many characters of
 /// earlier lines the composite digit covers.
@@ -262,7 +267,12 @@ impl Search<'_> {
             None => (state.n_fillers, state.n_double_fillers) = (0, 0),
         }
         let is_in_code = idx == 1 && self.spec.state.as_ref().is_some_and(|range| range.start == 2);
-        if is_in_code && (Class::DIGIT.contains(symbol) || matches!(character(symbol), 'O' | 'Q')) {
+        let is_odd = match self.spec.classes[0].contains(PASSPORT) {
+            // Fillers come out as these after the P of a passport.
+            true => matches!(character(symbol), 'A' | 'C' | 'E' | 'K' | 'X'),
+            false => Class::DIGIT.contains(symbol) || matches!(character(symbol), 'O' | 'Q'),
+        };
+        if is_in_code && is_odd {
             total += cost::ODD_CODE;
         }
         (state, total)
@@ -330,8 +340,14 @@ impl Search<'_> {
         } else if state.n_double_fillers == 2 {
             total += cost::THIRD_NAME;
         }
-        if !is_first && self.tail(from.node, symbol, 3)[..3].iter().all(|&s| s == symbol) {
-            total += cost::TRIPLE_LETTER;
+        if !is_first {
+            let [before_last, last, ..] = self.tail(from.node, symbol, 3);
+            if before_last == symbol && last == symbol {
+                total += cost::TRIPLE_LETTER;
+            }
+            if is_filler_like(last) && is_filler_like(symbol) {
+                total += cost::FILLER_LIKE_PAIR;
+            }
         }
         state.n_fillers = 0;
         total

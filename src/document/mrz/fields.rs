@@ -6,7 +6,7 @@ use time::Date;
 
 use super::layout::{Checked, Layout, LineSpec};
 use super::zone::Zone;
-use super::{Mrz, certainty, check_digit, names};
+use super::{Mrz, certainty, check_digit, names, printed};
 use crate::document::coded_date::{DateRole, from_yymmdd};
 use crate::document::country::{is_same_state, is_state_code, reported_code};
 use crate::document::field::{Candidate, Check, FieldName, IdType, Side, Source};
@@ -174,7 +174,12 @@ impl Reader<'_> {
                 None => {}
             }
         }
-        let confidence = if is_repaired { confidence.min(MOST_WHEN_REPAIRED) } else { confidence };
+        let confidence = match (is_repaired, checks.contains(&Check::CompositeFailed)) {
+            // The composite digit contradicts what the field's own digit was taken to prove.
+            (true, true) => confidence.min(MOST_WITH_FAILED_CHECK),
+            (true, false) => confidence.min(MOST_WHEN_REPAIRED),
+            (false, _) => confidence,
+        };
         Some(FieldReading { name, value, raw, confidence, line_idx, checks })
     }
 
@@ -329,6 +334,42 @@ impl Reader<'_> {
                     && !is_same_state(self.issuer(), nationality);
                 if is_foreigner { IdType::ResidencePermit } else { IdType::NationalId }
             }
+        }
+    }
+}
+
+/// Names read with less than this are compared with the print letter by letter.
+const DOUBTFUL: f32 = 0.6;
+
+/// Takes surname and given names from the pages where they print what the zone spells, and puts the full name together
+/// again.
+pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
+    let last_line_of_names = if mrz.layout == Layout::Td1 { 2 } else { 0 };
+    // A letter in the last cell: the name may go on beyond it.
+    let is_full = mrz.lines[last_line_of_names].ends_with(|c: char| c.is_ascii_uppercase()) && mrz.layout != Layout::FrenchId;
+    let has_given_names = mrz.readings.iter().any(|reading| reading.name == FieldName::GivenNames);
+    for reading in &mut mrz.readings {
+        let may_be_cut = match reading.name {
+            FieldName::GivenNames => is_full,
+            FieldName::Surname => is_full && !has_given_names,
+            _ => continue,
+        };
+        let name = printed::ZoneName { text: &reading.value, may_be_cut, is_doubtful: reading.confidence < DOUBTFUL };
+        if let Some(printed) = printed::find(&name, pages) {
+            reading.value = printed;
+            reading.confidence = reading.confidence.max(MOST_WITHOUT_CHECK);
+            reading.checks.push(Check::CrossMatch);
+        }
+    }
+    let part = |name: FieldName| mrz.readings.iter().find(|reading| reading.name == name);
+    let parts: Vec<&FieldReading> = [part(FieldName::GivenNames), part(FieldName::Surname)].into_iter().flatten().collect();
+    let value = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(" ");
+    let is_printed = !parts.is_empty() && parts.iter().all(|part| part.checks.contains(&Check::CrossMatch));
+    if let Some(full) = mrz.readings.iter_mut().find(|reading| reading.name == FieldName::Name) {
+        full.value = value;
+        if is_printed {
+            full.confidence = full.confidence.max(MOST_WITHOUT_CHECK);
+            full.checks.push(Check::CrossMatch);
         }
     }
 }

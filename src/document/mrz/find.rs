@@ -5,7 +5,7 @@ use super::decode::{LineReading, decode};
 use super::layout::{Checked, Layout, LineSpec};
 use super::observation::{Observation, fold};
 use super::symbol::{Class, FILLER, Symbol};
-use super::zone::Zone;
+use super::zone::{LINE_MERIT, Zone};
 use crate::ocr::{Line, Page, Quad};
 
 /// A row of the page that may be a line of the zone.
@@ -18,6 +18,10 @@ pub(super) struct Row {
     pub(super) quad: Quad,
 }
 
+/// What a filler that was not seen costs beyond its improbability: together as much as a character is worth.
+const UNSEEN_FILLER: f32 = 0.35;
+/// Most characters of a row that is put together from fragments: what makes it longer belongs to something else.
+const MAX_JOINED: usize = 46;
 /// Rows that are looked at, the most promising ones: more would be text in capitals.
 const MAX_ROWS: usize = 8;
 /// A row may have this share of the layout's width in characters: runs of fillers come out shorter or longer.
@@ -79,7 +83,10 @@ fn read_row(row: &Row, spec: &LineSpec, composite_start: usize) -> Vec<LineReadi
     }
     let n_lost = spec.len().saturating_sub(row.n_symbols);
     let observation = if ends_in_filler { row.observation.clone().with_open_end(n_lost + 2) } else { row.observation.clone() };
-    decode(&observation, spec, composite_start)
+    let mut readings = decode(&observation, spec, composite_start);
+    // Fillers that nobody saw explain nothing: a wider layout must not gain by them.
+    readings.iter_mut().for_each(|reading| reading.score -= n_lost as f32 * UNSEEN_FILLER);
+    readings
 }
 
 /// Which row may be which line: in order and close together, lines may be missing; cards also with their lines shuffled.
@@ -118,18 +125,29 @@ fn offset(one: &Quad, other: &Quad) -> f32 {
 }
 
 /// Whether a reading is a zone at all, and not text in capitals: digits hold, or everything else fits.
+///
+/// One digit in ten holds by chance, so a part of a zone needs more of them than a whole one.
 fn is_plausible(zone: &Zone, specs: &[LineSpec]) -> bool {
     let n_holding = [Checked::Number, Checked::Birth, Checked::Expiry].iter().filter(|&&checked| zone.holds(checked) == Some(true)).count();
-    let n_lines = zone.lines.iter().flatten().count();
     let n_characters: usize = zone.lines.iter().zip(specs).filter(|(line, _)| line.is_some()).map(|(_, spec)| spec.len()).sum();
-    let is_clean = zone.merit > 0.5 * n_characters as f32;
-    let is_whole = n_lines == specs.len();
-    match n_holding {
-        3 => zone.merit > 0.0,
-        2 => zone.merit > 0.0 && (is_whole || zone.composite == Some(true) || is_clean),
-        1 => is_whole && is_clean || zone.composite == Some(true) || n_lines == 1 && is_clean && zone.layout == Layout::Td1,
-        // A specimen without one right digit is still a zone when it is whole and nothing else is wrong with it.
-        _ => is_whole && zone.merit > 0.3 * n_characters as f32,
+    let merit = zone.merit - LINE_MERIT * zone.lines.iter().flatten().count() as f32;
+    let is_clean = merit > 0.5 * n_characters as f32;
+    let is_whole = zone.lines.iter().all(Option::is_some);
+    if is_whole {
+        return match n_holding {
+            3 => merit > 0.0,
+            2 => merit > 0.0 && (is_clean || zone.composite != Some(false)),
+            1 => is_clean,
+            // A specimen without one right digit is still a zone when nothing else is wrong with it.
+            _ => merit > 0.6 * n_characters as f32 && zone.has_known_states(specs),
+        };
+    }
+    let n_fillers = zone.lines.iter().flatten().flat_map(|line| &line.symbols).filter(|&&s| s == FILLER).count();
+    match zone.layout {
+        // The composite digit of passports and larger cards stands over the second line alone.
+        Layout::Td3 | Layout::Td2 => zone.composite == Some(true) && n_holding >= 2 && is_clean && zone.has_known_states(specs),
+        Layout::Td1 => n_holding >= 2 && merit > 0.0 || n_holding == 1 && is_clean && n_fillers >= 6,
+        Layout::MrvA | Layout::MrvB | Layout::FrenchId => n_holding == 3 && is_clean,
     }
 }
 
@@ -151,6 +169,10 @@ fn rows(page: &Page) -> Vec<Row> {
                 idx == seed || !taken[idx] && is_part(&page.lines[idx]) && is_same_row(&page.lines[seed].quad, &page.lines[idx].quad)
             })
             .collect();
+        let n_joined: usize = parts.iter().map(|&idx| symbols(&page.lines[idx].text).count()).sum();
+        if n_joined > MAX_JOINED {
+            parts = vec![seed];
+        }
         parts.sort_by(|&a, &b| page.lines[a].quad.left().total_cmp(&page.lines[b].quad.left()));
         parts.iter().for_each(|&idx| taken[idx] = true);
         rows.extend(merged(&parts.iter().map(|&idx| &page.lines[idx]).collect::<Vec<_>>()));

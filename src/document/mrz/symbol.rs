@@ -85,8 +85,8 @@ const LOOK_ALIKES: [(u8, u8, f32); 18] = [
 ];
 
 /// Letters that small or blurred fillers are read as, and how likely a filler is when the letter was read with certainty.
-const FILLER_LIKE: [(u8, f32); 8] =
-    [(b'C', 0.03), (b'K', 0.03), (b'E', 0.02), (b'L', 0.012), (b'S', 0.012), (b'X', 0.012), (b'G', 0.006), (b'F', 0.006)];
+const FILLER_LIKE: [(u8, f32); 9] =
+    [(b'C', 0.03), (b'K', 0.03), (b'A', 0.006), (b'E', 0.02), (b'L', 0.012), (b'S', 0.012), (b'X', 0.012), (b'G', 0.006), (b'F', 0.006)];
 /// The other way round: clear fillers are hardly ever letters.
 const LETTER_READ_AS_FILLER: f32 = 0.002;
 

@@ -20,6 +20,8 @@ pub(super) struct Zone {
 const CHARACTER_MERIT: f32 = 1.0;
 /// What a check digit that holds is worth.
 const CHECK_MERIT: f32 = 3.0;
+/// What another line found is worth, however poorly its names came out: blurred fillers are many and say little.
+pub(super) const LINE_MERIT: f32 = 12.0;
 /// What a composite digit that does not hold costs when all others hold: as much as any other.
 const FAILED_COMPOSITE: f32 = 8.0;
 /// What it costs beside another that does not hold: the same error, or the same misprint, explains both.
@@ -43,6 +45,15 @@ impl Zone {
         let merit = merit(specs, &chosen, composite);
         agree_on_state(specs, &mut chosen);
         Self { layout, lines: chosen, composite, merit }
+    }
+
+    /// Whether issuer and nationality, where their lines were found, are codes of states.
+    pub(super) fn has_known_states(&self, specs: &[LineSpec]) -> bool {
+        specs
+            .iter()
+            .zip(&self.lines)
+            .filter_map(|(spec, line)| Some(&line.as_ref()?.symbols[spec.state.clone()?]))
+            .all(|code| is_known(code))
     }
 
     /// Whether this digit holds; `None` where the layout has no such digit or its line is missing.
@@ -84,7 +95,7 @@ fn merit(specs: &[LineSpec], chosen: &[Option<LineReading>], composite: Option<b
         .filter_map(|(spec, reading)| {
             let reading = reading.as_ref()?;
             let n_holding = spec.checks.len() - reading.failed.len();
-            Some(reading.score + CHARACTER_MERIT * spec.len() as f32 + CHECK_MERIT * n_holding as f32)
+            Some(reading.score + LINE_MERIT + CHARACTER_MERIT * spec.len() as f32 + CHECK_MERIT * n_holding as f32)
         })
         .sum();
     lines
@@ -110,10 +121,6 @@ fn agree_on_state(specs: &[LineSpec], chosen: &mut [Option<LineReading>]) {
     let [(one_line, one), (other_line, other)] = places.as_slice() else { return };
     let code = |line_idx: usize, range: &std::ops::Range<usize>| chosen[line_idx].as_ref().map(|line| line.symbols[range.clone()].to_vec());
     let (Some(first), Some(second)) = (code(*one_line, one), code(*other_line, other)) else { return };
-    let is_known = |code: &[Symbol]| {
-        let text: String = code.iter().map(|&s| character(s)).collect();
-        is_state_code(text.trim_end_matches('<'))
-    };
     let n_differences = first.iter().zip(&second).filter(|(a, b)| a != b).count();
     if n_differences > MAX_STATE_DIFFERENCES {
         return;
@@ -126,4 +133,9 @@ fn agree_on_state(specs: &[LineSpec], chosen: &mut [Option<LineReading>]) {
     if let Some(line) = &mut chosen[line_idx] {
         line.symbols[range.clone()].copy_from_slice(&right);
     }
+}
+
+fn is_known(code: &[Symbol]) -> bool {
+    let text: String = code.iter().map(|&s| character(s)).collect();
+    is_state_code(text.trim_end_matches('<'))
 }
