@@ -13,7 +13,9 @@ use image::imageops::{self, FilterType};
 use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8LuminanceSource, MultiFormatReader, RXingResult, Reader};
 
-use super::page::{Code, CodeKind, Quad};
+use super::frame::Frame;
+use super::page::{Code, CodeKind, Point, Quad};
+use super::picture::Picture;
 
 /// Blocks along the picture's long side: a block of a card that fills the picture holds a few modules of its code.
 const N_BLOCKS: u32 = 72;
@@ -31,6 +33,30 @@ const LEAST_FILL: f32 = 0.55;
 const MAX_AREAS: usize = 3;
 /// Codes smaller than this are enlarged before a second attempt, in pixels of the longer side.
 const ENLARGE_BELOW: u32 = 1400;
+
+/// Long side of what codes are looked for in, in pixels: a module of a licence's code still has two of them.
+const MAX_LONG_SIDE: u32 = 1800;
+
+/// The codes of a page, in its upright frame.
+///
+/// The whole picture is searched first, since a code may stand beside all text; the straightened frame second.
+pub(crate) fn on_page(picture: &Picture, frame: &Frame) -> Vec<Code> {
+    let whole = picture.at_most(MAX_LONG_SIDE);
+    let scale = picture.full().width() as f32 / whole.width() as f32;
+    let mut codes = find(&imageops::grayscale(whole));
+    codes.iter_mut().for_each(|code| code.quad = frame.from_picture.map_quad(&scaled(&code.quad, scale)));
+    if codes.is_empty() && !frame.is_whole() {
+        let scale = (frame.width.max(frame.height) as f32 / MAX_LONG_SIDE as f32).max(1.0);
+        let (width, height) = ((frame.width as f32 / scale) as u32, (frame.height as f32 / scale) as u32);
+        codes = find(&imageops::grayscale(&picture.straightened(&frame.corners(), width.max(1), height.max(1))));
+        codes.iter_mut().for_each(|code| code.quad = scaled(&code.quad, scale));
+    }
+    codes
+}
+
+fn scaled(quad: &Quad, scale: f32) -> Quad {
+    Quad(quad.0.map(|point| Point { x: point.x * scale, y: point.y * scale }))
+}
 
 /// The codes of an upright picture, in its own pixels.
 pub fn find(gray: &GrayImage) -> Vec<Code> {

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::alphabet::Alphabet;
+use super::codes;
 use super::ctc::Transcript;
 use super::decode::{Limits, decode};
 use super::detect::TextDetector;
@@ -107,6 +108,7 @@ impl Engine {
         }
         order::sort(&mut page.lines);
         page.quality = quality::measure(&picture, &frame, &quads);
+        page.codes = codes::on_page(&picture, &frame);
         Ok((page, Original { picture, frame }))
     }
 

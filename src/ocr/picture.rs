@@ -32,6 +32,11 @@ impl Picture {
         &self.levels[0]
     }
 
+    /// The largest copy whose sides are at most this long; the smallest copy where none is.
+    pub(crate) fn at_most(&self, long_side: u32) -> &RgbImage {
+        self.levels.iter().find(|level| level.width().max(level.height()) <= long_side).unwrap_or(self.smallest())
+    }
+
     /// The smallest copy: enough for what does not depend on detail.
     pub(crate) fn smallest(&self) -> &RgbImage {
         self.levels.last().unwrap_or(self.full())

@@ -49,11 +49,7 @@ impl Zone {
 
     /// Whether issuer and nationality, where their lines were found, are codes of states.
     pub(super) fn has_known_states(&self, specs: &[LineSpec]) -> bool {
-        specs
-            .iter()
-            .zip(&self.lines)
-            .filter_map(|(spec, line)| Some(&line.as_ref()?.symbols[spec.state.clone()?]))
-            .all(|code| is_known(code))
+        specs.iter().zip(&self.lines).filter_map(|(spec, line)| Some(&line.as_ref()?.symbols[spec.state.clone()?])).all(is_known)
     }
 
     /// Whether this digit holds; `None` where the layout has no such digit or its line is missing.
