@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::field::IdType;
 use super::layout::{Sheet, TextLine};
 use super::number;
-use super::text::{find_phrase, squeeze};
+use super::text::{Counts, find_phrase, squeeze};
 
 /// Whose customs of printing a document follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,15 +61,16 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
 /// The text of all sheets as titles are looked for in it.
 struct Print {
     /// Lines one by one.
-    lines: Vec<Vec<char>>,
+    lines: Vec<(Counts, Vec<char>)>,
     /// Titles that run over two lines: each line with the one that follows it below.
-    pairs: Vec<Vec<char>>,
+    pairs: Vec<(Counts, Vec<char>)>,
 }
 
 impl Print {
     fn new(sheets: &[Sheet]) -> Self {
         let all = || sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright);
-        let lines: Vec<Vec<char>> = all().map(|line| line.compact.chars.clone()).collect();
+        let counted = |chars: Vec<char>| (Counts::of(&chars), chars);
+        let lines = all().map(|line| counted(line.compact.chars.clone())).collect();
         let mut pairs = Vec::new();
         for sheet in sheets {
             for upper in sheet.lines.iter().filter(|line| line.chars.len() < 40) {
@@ -81,7 +82,7 @@ impl Print {
                     let beside =
                         lower.edges.same_row(&upper.edges) && (0.0..2.0 * height).contains(&(lower.edges.left - upper.edges.right));
                     if below || beside {
-                        pairs.push([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat());
+                        pairs.push(counted([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat()));
                     }
                 }
             }
@@ -101,9 +102,10 @@ impl Print {
             9..15 => 1,
             _ => 2,
         };
-        let in_line = |line: &Vec<char>| match find_phrase(line, phrase, errors) {
-            Some((start, end, _)) => phrase.len() >= 7 || (start == 0 && end == line.len()),
-            None => false,
+        let wanted = Counts::of(phrase);
+        let in_line = |(counts, line): &(Counts, Vec<char>)| {
+            counts.lacking(&wanted) <= errors
+                && find_phrase(line, phrase, errors).is_some_and(|(start, end, _)| phrase.len() >= 7 || (start == 0 && end == line.len()))
         };
         self.lines.iter().any(in_line) || (phrase.len() >= 9 && self.pairs.iter().any(in_line))
     }
@@ -133,6 +135,10 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
     // `License` with an s is American; Canada writes `licence` and names the province.
     let spelling = ["Driver license", "Driver's license", "Operator license", "Operator's license"]
         .map(|title| squeeze(title).chars().collect::<Vec<_>>());
+    let border = [squeeze("Passport card"), squeeze("Border crossing"), squeeze("Border pass"), squeeze("Pogranična propusnica")];
+    if print.count(&border.map(|phrase| phrase.chars().collect())) > 0 {
+        return Class { id_type: IdType::NationalId, region: Region::Elsewhere };
+    }
     let american = || print.count(&vocabulary.north_america) > 0 || spelling.iter().any(|title| print.has(title));
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
@@ -154,10 +160,7 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
         return Class { id_type: IdType::ResidencePermit, region };
     }
     let (passport, national_id, visa) = (count(IdType::Passport), count(IdType::NationalId), count(IdType::Visa));
-    let card = [squeeze("Passport card"), squeeze("Border crossing")].map(|phrase| phrase.chars().collect());
-    let id_type = if print.count(&card) > 0 {
-        IdType::NationalId
-    } else if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&['V', 'I', 'S', 'A'])) {
+    let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&['V', 'I', 'S', 'A'])) {
         IdType::Visa
     } else if passport > 0 && national_id <= passport {
         IdType::Passport

@@ -136,6 +136,14 @@ fn date_at(tokens: &[Token], order: Order, century: Century) -> Option<(Date, us
     if first.number.is_some() && first.n_digits == 8 {
         return glued(first.number?, order).map(|date| (date, 1));
     }
+    // `13 071990`: the recogniser lost one of the blanks.
+    if let [_, rest, ..] = tokens
+        && first.n_digits == 2
+        && rest.n_digits == 6
+        && rest.joined
+    {
+        return glued(first.number? * 1_000_000 + rest.number?, order).map(|date| (date, 2));
+    }
     // Day, month name (perhaps in two or three languages), year; or month name, day, year.
     if joined(3) {
         let named = tokens[1..].iter().take(3).take_while(|token| token.joined && token.n_digits == 0).count();
@@ -241,6 +249,7 @@ mod tests {
         check("3. 14.07.1981(Utopia City)", "1981-07-14");
         check("01 01 1980", "1980-01-01");
         check("13071990", "1990-07-13");
+        check("13 071990", "1990-07-13");
         check("1990-07-13", "1990-07-13");
         check("12 FEB/FÉV 90", "1990-02-12");
         check("04 MAY/MAI 88", "1988-05-04");

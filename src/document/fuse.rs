@@ -18,6 +18,11 @@ pub(crate) struct Fused {
 /// How much agreement of two independent zones leaves of the doubt.
 const DOUBT_LEFT_BY_AGREEMENT: f32 = 0.3;
 
+/// Print that is read with less confidence than this is not given: an empty field is better than a wrong one.
+const LEAST: f32 = 0.5;
+/// The same where another zone says something else.
+const LEAST_WHEN_OPPOSED: f32 = 0.75;
+
 /// Print is preferred to the zone's letters when its reader is at least so sure.
 const PRINT_IS_SURE: f32 = 0.6;
 
@@ -29,6 +34,8 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
     }
     let mut fused = Fused::default();
     for (name, mut readings) in by_name {
+        // A name of fillers is worse than none.
+        readings.retain(|reading| reading.source != Source::Mrz || !is_name(name) || !looks_like_fillers(&reading.value));
         readings.sort_by(by_trust);
         let mut readings = readings.into_iter();
         let Some(mut chosen) = readings.next() else { continue };
@@ -43,7 +50,7 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
                     chosen = other;
                 }
             } else {
-                conflict |= other.source != chosen.source && other.confidence > 0.5;
+                conflict |= other.source != chosen.source && (other.confidence > 0.5 || is_name(name));
                 others.push(other);
             }
         }
@@ -54,12 +61,31 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
             chosen.checks.push(Check::CrossMismatch);
             fused.warnings.push(format!("{} reads differently in two zones of the document", spoken(name)));
         }
+        let least = if conflict && !agreed { LEAST_WHEN_OPPOSED } else { LEAST };
+        if is_key(name) && chosen.source == Source::Viz && chosen.confidence < least {
+            fused.warnings.push(format!("{} was read with too little certainty to be given", spoken(name)));
+            continue;
+        }
         if chosen.checks.contains(&Check::CheckDigitFailed) {
             fused.warnings.push(format!("the check digit of {} does not hold", spoken(name)));
         }
         fused.fields.insert(name, Field { chosen, others });
     }
     fused
+}
+
+/// The fields that tell who somebody is.
+fn is_key(name: FieldName) -> bool {
+    matches!(name, FieldName::IdNumber | FieldName::DateOfBirth) || is_name(name)
+}
+
+fn leaves_open(candidate: &Candidate) -> bool {
+    match candidate.name {
+        FieldName::DateOfBirth => candidate.value.len() == 4,
+        FieldName::Gender => candidate.value == "X",
+        FieldName::IdNumber => candidate.value.chars().all(|c| c == '0'),
+        _ => false,
+    }
 }
 
 fn is_name(name: FieldName) -> bool {
@@ -79,19 +105,17 @@ fn by_trust(a: &Candidate, b: &Candidate) -> Ordering {
 fn trust(candidate: &Candidate) -> f32 {
     let has = |check| candidate.checks.contains(&check);
     let source = match candidate.source {
+        // What the zone leaves open says less than any print: a year for a date, no sex, a number of noughts.
+        Source::Mrz if leaves_open(candidate) => 1.2,
         Source::SignedQr => 5.0,
         Source::Mrz if has(Check::CheckDigitOk) || has(Check::CompositeOk) => 4.0,
         Source::Pdf417 => 3.0,
         Source::Qr => 2.5,
         // Names have no check digit, yet the zone's are not mixed up with captions and headings.
-        Source::Mrz if is_name(candidate.name) => {
-            if looks_like_fillers(&candidate.value) {
-                0.8
-            } else {
-                2.2
-            }
-        }
+        Source::Mrz if is_name(candidate.name) => 2.2,
         Source::Mrz => 1.6,
+        // Print that was found by the zone's letters, and is clearer.
+        Source::Viz if has(Check::CrossMatch) && is_name(candidate.name) => 2.5,
         Source::Viz => 1.5,
         Source::Derived | Source::Remote => 0.5,
     };

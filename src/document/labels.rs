@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::layout::TextLine;
-use super::text::{find_phrase, squeeze};
+use super::text::{Counts, find_phrase, match_at, squeeze};
 
 /// What a caption announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -107,32 +107,6 @@ struct Phrase {
     counts: Counts,
 }
 
-/// How often each letter and digit occurs: most phrases can be ruled out by it, without comparing.
-struct Counts([u8; 37]);
-
-impl Counts {
-    fn of(chars: &[char]) -> Self {
-        let mut counts = [0_u8; 37];
-        for c in chars {
-            let slot = match c {
-                '0' | 'O' => 14,
-                '1' | 'I' => 8,
-                '5' | 'S' => 18,
-                'A'..='Z' => *c as usize - 'A' as usize,
-                '2'..='9' => *c as usize - '0' as usize + 26,
-                _ => 36,
-            };
-            counts[slot] = counts[slot].saturating_add(1);
-        }
-        Self(counts)
-    }
-
-    /// Characters of `phrase` that do not occur here.
-    fn lacking(&self, phrase: &Self) -> usize {
-        self.0.iter().zip(&phrase.0).map(|(have, want)| usize::from(want.saturating_sub(*have))).sum()
-    }
-}
-
 static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
     let files = [
         include_str!("labels/english.toml"),
@@ -199,10 +173,15 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
             continue;
         }
         let exact = find_bounded(line, &phrase.chars);
+        if exact.is_none() && errors_allowed == 0 {
+            continue;
+        }
         let found = exact.or_else(|| {
-            let (start, end, errors) = find_phrase(compact, &phrase.chars, errors_allowed)?;
-            let bounded = line.compact.starts_word[start] && line.compact.ends_word(end, &line.chars);
-            (bounded || (length >= 9 && line.compact.starts_word[start])).then_some((start, end, errors))
+            let starts = (0..compact.len()).filter(|start| line.compact.starts_word[*start]);
+            let matches = starts
+                .filter_map(|start| match_at(compact, start, &phrase.chars, errors_allowed).map(|(end, errors)| (start, end, errors)));
+            let bounded = matches.filter(|(_, end, _)| length >= 9 || line.compact.ends_word(*end, &line.chars));
+            bounded.min_by_key(|(_, _, errors)| *errors)
         });
         if let Some((start, end, errors)) = found {
             hits.push((start, end, errors, phrase.kinds));
@@ -230,7 +209,9 @@ fn find_bounded(line: &TextLine, phrase: &[char]) -> Option<(usize, usize, usize
     let mut from = 0;
     while let Some((start, end, _)) = find_phrase(&compact.chars[from..], phrase, 0) {
         let (start, end) = (start + from, end + from);
-        let starts = compact.starts_word[start];
+        // A slash between two languages is often read as a letter: `NOMISURNAME`.
+        let after_slash = start > 1 && matches!(compact.chars[start - 1], 'I' | '1' | 'L') && phrase.len() >= 6;
+        let starts = compact.starts_word[start] || after_slash;
         let ends = compact.ends_word(end, &line.chars);
         if (starts && (ends || phrase.len() >= 6)) || phrase.len() >= 11 {
             return Some((start, end, 0));

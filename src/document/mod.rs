@@ -24,6 +24,7 @@ mod number;
 mod original;
 mod person_name;
 mod read;
+mod reconcile;
 mod text;
 mod translit;
 mod viz;

@@ -74,7 +74,8 @@ fn is_odd(word: &str) -> bool {
     let chars: Vec<char> = word.chars().filter(|c| c.is_alphabetic()).collect();
     let turns = chars.windows(2).filter(|pair| pair[0].is_lowercase() && pair[1].is_uppercase()).count();
     let begins_small = chars.len() > 4 && chars[0].is_lowercase() && chars[1..].iter().any(|c| c.is_uppercase());
-    turns > 1 || begins_small
+    let ends_small = chars.windows(4).any(|four| four[..3].iter().all(|c| c.is_uppercase()) && four[3].is_lowercase());
+    turns > 1 || begins_small || ends_small
 }
 
 #[cfg(test)]

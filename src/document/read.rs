@@ -12,6 +12,7 @@ use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
 use super::original::in_original_frame;
+use super::reconcile::reconcile_number;
 use super::viz;
 use crate::ocr::Page;
 
@@ -33,6 +34,9 @@ pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
     let context = viz::Context { class: Class { id_type, ..printed }, sheets: &sheets, zones: &candidates, today };
     let visual = viz::read(&context);
     candidates.extend(visual);
+    if let Some((_, zone)) = &zone {
+        reconcile_number(&mut candidates, zone, &sheets);
+    }
     let fused = fuse(candidates);
     let mut reading = Reading {
         id_type,
@@ -58,7 +62,9 @@ fn id_type(printed: Class, zone: &Mrz) -> IdType {
     match (zone.id_type, printed.id_type) {
         (IdType::Unknown, printed) => printed,
         (_, IdType::Pan | IdType::Aadhaar | IdType::VoterId) if printed.region == Region::India && weight(zone).0 < 2 => printed.id_type,
-        (IdType::NationalId, IdType::ResidencePermit | IdType::DrivingLicence) => printed.id_type,
+        (IdType::NationalId, IdType::ResidencePermit | IdType::DrivingLicence) | (IdType::ResidencePermit, IdType::NationalId) => {
+            printed.id_type
+        }
         (by_code, _) => by_code,
     }
 }

@@ -94,9 +94,82 @@ fn fold_char(c: char) -> impl Iterator<Item = char> {
     spelled.chars().chain(plain.into_iter().flatten())
 }
 
+/// Number of insertions, deletions and replacements between two texts.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 /// Characters that recognisers take for one another count as the same in labels: `D0B` is `DOB`.
 fn alike(a: char, b: char) -> bool {
-    a == b || matches!((a, b), ('0', 'O') | ('O', '0') | ('1', 'I') | ('I', '1') | ('5', 'S') | ('S', '5'))
+    a == b || matches!((a, b), ('0', 'O') | ('O', '0') | ('1', 'I') | ('I', '1') | ('5', 'S') | ('S', '5') | ('8', 'B') | ('B', '8'))
+}
+
+/// How often each letter and digit occurs: most phrases can be ruled out by it, without comparing.
+pub(crate) struct Counts([u8; 37]);
+
+impl Counts {
+    /// Counts folded characters; those that are taken for one another count as one.
+    pub(crate) fn of(chars: &[char]) -> Self {
+        let mut counts = [0_u8; 37];
+        for c in chars {
+            let slot = match c {
+                '0' | 'O' => 14,
+                '1' | 'I' => 8,
+                '5' | 'S' => 18,
+                '8' | 'B' => 1,
+                'A'..='Z' => *c as usize - 'A' as usize,
+                '2'..='9' => *c as usize - '0' as usize + 26,
+                _ => 36,
+            };
+            counts[slot] = counts[slot].saturating_add(1);
+        }
+        Self(counts)
+    }
+
+    /// Characters of `phrase` that do not occur here.
+    pub(crate) fn lacking(&self, phrase: &Self) -> usize {
+        self.0.iter().zip(&phrase.0).map(|(have, want)| usize::from(want.saturating_sub(*have))).sum()
+    }
+}
+
+/// Whether `phrase` stands at `start` of `line` with at most `max_errors` errors: the end position and the errors.
+///
+/// Only paths within the band that so many errors allow are followed, and no further than the errors last.
+pub(crate) fn match_at(line: &[char], start: usize, phrase: &[char], max_errors: usize) -> Option<(usize, usize)> {
+    let line = &line[start..];
+    let far = max_errors + 1;
+    let mut row: Vec<usize> = (0..=2 * max_errors).map(|place| place.checked_sub(max_errors).unwrap_or(far)).collect();
+    // `row[d]` is the cost of the phrase so far against the line up to `i + d - max_errors`.
+    for (i, p) in phrase.iter().enumerate() {
+        let mut next = vec![far; row.len()];
+        for d in 0..row.len() {
+            let Some(j) = (i + 1 + d).checked_sub(max_errors) else { continue };
+            if j > line.len() {
+                continue;
+            }
+            let replaced = if j > 0 { row[d] + usize::from(!alike(line[j - 1], *p)) } else { far };
+            let dropped = if d + 1 < row.len() { row[d + 1] + 1 } else { far };
+            let inserted = if d > 0 { next[d - 1] + 1 } else { far };
+            next[d] = replaced.min(dropped).min(inserted);
+        }
+        if next.iter().all(|errors| *errors > max_errors) {
+            return None;
+        }
+        row = next;
+    }
+    let (d, errors) = row.iter().enumerate().min_by_key(|(d, errors)| (**errors, d.abs_diff(max_errors)))?;
+    (*errors <= max_errors).then(|| (start + phrase.len() + d - max_errors, *errors))
 }
 
 /// Where `phrase` stands in `line` with the fewest errors, at most `max_errors`: first position, end position, errors.
@@ -141,6 +214,19 @@ mod tests {
     fn folding_drops_case_and_diacritics() {
         assert_eq!(fold("Åse Šárka Łódź Straße"), "ASE SARKA LODZ STRASSE");
         assert_eq!(squeeze("d'Été-12"), "DETE12");
+    }
+
+    #[test]
+    fn a_phrase_is_matched_where_it_begins() {
+        let check = |line: &str, phrase: &str, errors, expected| {
+            let line = Compact::new(line);
+            let phrase: Vec<char> = phrase.chars().collect();
+            assert_eq!(match_at(&line.chars, 0, &phrase, errors), expected, "{phrase:?}");
+        };
+        check("Date of pirth 1990", "DATEOFBIRTH", 2, Some((11, 1)));
+        check("Dateofbrth", "DATEOFBIRTH", 2, Some((10, 1)));
+        check("Datte of birth", "DATEOFBIRTH", 2, Some((12, 1)));
+        check("Place of birth", "DATEOFBIRTH", 2, None);
     }
 
     #[test]

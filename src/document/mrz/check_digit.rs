@@ -19,7 +19,7 @@ pub(super) fn check_digit(text: &str) -> Option<u8> {
 }
 
 /// Whether `digit` is the check digit of `text`.
-pub(super) fn holds(text: &str, digit: char) -> bool {
+pub(crate) fn holds(text: &str, digit: char) -> bool {
     digit.to_digit(10).is_some_and(|digit| check_digit(text).map(u32::from) == Some(digit))
 }
 

@@ -5,7 +5,7 @@
 //! a recogniser's probabilities. So the zone is searched here, with its rules inside the search.
 
 mod certainty;
-mod check_digit;
+pub(crate) mod check_digit;
 mod decode;
 mod fields;
 mod find;

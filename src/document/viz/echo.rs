@@ -3,9 +3,9 @@
 //! The zone knows a name's letters, the print knows how the name is written. No caption is needed to find it.
 
 use crate::document::agree::spellings;
-use crate::document::field::{Candidate, FieldName};
-use crate::document::person_name::reading_order;
-use crate::document::text::squeeze;
+use crate::document::field::{Candidate, Check, FieldName};
+use crate::document::person_name::{person_name, reading_order};
+use crate::document::text::{distance, squeeze};
 
 use super::pairs::is_machine_zone;
 use super::{Context, candidate};
@@ -14,18 +14,42 @@ use super::{Context, candidate};
 const MOST_WORDS: usize = 9;
 /// A line that the recogniser is less sure of than this is no better than the zone.
 const SURE: f32 = 0.8;
+/// Print that is to overrule the zone has to be as clear as this.
+const CLEAR: f32 = 0.93;
+/// Given names of so many letters may have been cut off by the end of the zone's line.
+const ROOM: usize = 22;
 
 /// The surname, the given names and the name as printed, where the print has what the zone has.
 pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let zone = |name| context.zones.iter().find(|candidate| candidate.name == name).map(|candidate| candidate.value.as_str());
     let surname = zone(FieldName::Surname).and_then(|value| printed(context, FieldName::Surname, value));
     let given = zone(FieldName::GivenNames).and_then(|value| printed(context, FieldName::GivenNames, value));
+    let (surname, given) = match (surname, given) {
+        (None, None) => scattered(
+            context,
+            &format!("{}{}", zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default()),
+        ),
+        found => found,
+    };
+    // A line with the whole name goes on with the surname.
+    let given = given.map(|mut given| {
+        if let Some(surname) = zone(FieldName::Surname)
+            && let Some(rest) = given.value.strip_suffix(surname).map(str::trim_end)
+            && squeeze(&given.value).len() > squeeze(zone(FieldName::GivenNames).unwrap_or_default()).len() + surname.len() / 2
+            && !rest.is_empty()
+        {
+            given.value = rest.to_owned();
+        }
+        given
+    });
     let mut found: Vec<Candidate> = Vec::new();
     if let (Some(surname), Some(given)) = (&surname, &given) {
         let quad = surname.quad.unwrap_or_default();
         let raw = format!("{}\n{}", surname.raw, given.raw);
         let confidence = surname.confidence.min(given.confidence);
-        found.push(candidate(FieldName::Name, reading_order(&given.value, &surname.value), &raw, surname.side, confidence, quad));
+        let mut whole = candidate(FieldName::Name, reading_order(&given.value, &surname.value), &raw, surname.side, confidence, quad);
+        whole.checks.push(Check::CrossMatch);
+        found.push(whole);
     }
     found.extend(surname);
     found.extend(given);
@@ -34,25 +58,105 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
 
 /// The print of one part of the name.
 fn printed(context: &Context<'_>, name: FieldName, value: &str) -> Option<Candidate> {
-    let wanted = squeeze(value);
-    if wanted.chars().count() < 2 {
+    let whole = squeeze(value);
+    if whole.chars().count() < 2 {
         return None;
     }
+    // Fillers read as letters come last, as short words: `ANNA A`.
+    let mut words: Vec<&str> = value.split(' ').collect();
+    while words.len() > 1 && words.last().is_some_and(|word| word.len() <= 2) {
+        words.pop();
+    }
+    let trimmed = squeeze(&words.concat());
+    spelled(context, name, &whole)
+        .or_else(|| (trimmed != whole).then(|| spelled(context, name, &trimmed)).flatten())
+        .or_else(|| nearly(context, name, &whole))
+}
+
+/// The print that spells exactly these letters.
+fn spelled(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candidate> {
     let mut best: Option<(f32, Candidate)> = None;
     for sheet in context.sheets {
         for line in sheet.lines.iter().filter(|line| !line.upright && line.confidence >= SURE && !is_machine_zone(line)) {
             let text: String = line.chars.iter().collect();
-            let Some(print) = window(&text, &wanted) else { continue };
+            let Some(print) = window(&text, wanted) else { continue };
             // A line of its own is likelier to be the field than a word in a signature or a remark; small letters beside
             // capitals elsewhere are a signature.
             let own_line = squeeze(&text) == squeeze(&print);
             let score = line.confidence + if own_line { 0.3 } else { 0.0 } + 0.002 * line.edges.height().min(50.0);
             if best.as_ref().is_none_or(|(least, _)| score > *least) {
-                best = Some((score, candidate(name, print, &text, sheet.side, line.confidence, line.quad)));
+                let mut echo = candidate(name, print, &text, sheet.side, line.confidence, line.quad);
+                echo.checks.push(Check::CrossMatch);
+                best = Some((score, echo));
             }
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// A line of its own that differs in a letter or two, or goes on where the zone had no more room: the print is larger
+/// and clearer than the zone, whose names no digit protects.
+fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candidate> {
+    let length = wanted.chars().count();
+    let most = match length {
+        0..5 => return None,
+        5..9 => 1,
+        _ => 2,
+    };
+    let lines = context.sheets.iter().flat_map(|sheet| sheet.lines.iter().map(move |line| (sheet.side, line)));
+    let mut best: Option<(usize, Candidate)> = None;
+    for (side, line) in lines.filter(|(_, line)| !line.upright && line.confidence >= CLEAR && !is_machine_zone(line)) {
+        let text: String = line.chars.iter().collect();
+        let Some(print) = person_name(&text) else { continue };
+        for spelling in spellings(&print) {
+            let n = spelling.chars().count();
+            let goes_on = length >= ROOM && n > length && n < length + 14 && spelling.starts_with(wanted);
+            // Fillers read as letters stand at the end; a shorter print otherwise lacks a letter that was not legible.
+            let fillers = n >= 4
+                && wanted
+                    .strip_prefix(spelling.as_str())
+                    .is_some_and(|rest| rest.len() <= 2 && rest.chars().all(|c| "CEKLSAX".contains(c)));
+            let errors = match (goes_on || fillers, n == length) {
+                (true, _) => 0,
+                (false, true) => distance(&spelling, wanted),
+                (false, false) => continue,
+            };
+            if errors <= most && best.as_ref().is_none_or(|(least, _)| errors < *least) {
+                let mut echo = candidate(name, print.clone(), &text, side, line.confidence, line.quad);
+                echo.checks.push(Check::CrossMatch);
+                best = Some((errors, echo));
+            }
+        }
+    }
+    best.map(|(_, echo)| echo)
+}
+
+/// Surname and given names of a zone so blurred that they run into each other: lines of print whose letters are in it.
+fn scattered(context: &Context<'_>, zone: &str) -> (Option<Candidate>, Option<Candidate>) {
+    let zone = squeeze(zone);
+    let mut found: Vec<Candidate> = Vec::new();
+    for sheet in context.sheets {
+        for line in sheet.lines.iter().filter(|line| !line.upright && line.confidence >= SURE && !is_machine_zone(line)) {
+            let text: String = line.chars.iter().collect();
+            let Some(print) = person_name(&text).filter(|print| squeeze(print).chars().count() >= 4) else { continue };
+            let inside = spellings(&print).iter().any(|spelling| zone.contains(spelling.as_str()));
+            if inside && !found.iter().any(|other| squeeze(&other.value) == squeeze(&print)) {
+                found.push(candidate(FieldName::Surname, print, &text, sheet.side, 0.8 * line.confidence, line.quad));
+            }
+        }
+    }
+    match <[Candidate; 2]>::try_from(found) {
+        // Issuers print the surname first.
+        Ok([surname, given]) => {
+            let checked = |mut echo: Candidate, name| {
+                echo.name = name;
+                echo.checks.push(Check::CrossMatch);
+                Some(echo)
+            };
+            (checked(surname, FieldName::Surname), checked(given, FieldName::GivenNames))
+        }
+        Err(_) => (None, None),
+    }
 }
 
 /// The words of a text that spell the wanted letters, as they are printed.

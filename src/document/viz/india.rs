@@ -19,6 +19,9 @@ use super::indian_address::find_address;
 use super::pairs::{Pairing, pair};
 use super::{Context, candidate, labelled, shape};
 
+/// Names that the recogniser is less sure of than this are print in another script.
+const LEGIBLE: f32 = 0.6;
+
 /// Reads an Indian card.
 pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let id_type = context.class.id_type;
@@ -208,10 +211,19 @@ fn gender(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
 
 /// The holder's name: by its caption, else by where the card prints it.
 fn name(context: &Context<'_>, sheet: &Sheet, texts: &[String], pairing: &Pairing, number: Option<&Candidate>) -> Option<Candidate> {
-    let by_caption = pairing.best(Kind::Name).or_else(|| pairing.best(Kind::GivenNames)).filter(|pair| pair.cost < 0.9).and_then(|pair| {
-        let value = labelled::whole_name(&pair.text)?;
-        Some(candidate(FieldName::Name, value, &pair.text, sheet.side, labelled::confidence(pair), pair.quad))
-    });
+    if context.class.id_type == IdType::VoterId
+        && let Some(found) = elector_name(sheet, texts)
+    {
+        return Some(found);
+    }
+    let by_caption = pairing
+        .best(Kind::Name)
+        .or_else(|| pairing.best(Kind::GivenNames))
+        .filter(|pair| pair.cost < 0.9 && pair.confidence > LEGIBLE)
+        .and_then(|pair| {
+            let value = labelled::whole_name(&pair.text)?;
+            Some(candidate(FieldName::Name, value, &pair.text, sheet.side, labelled::confidence(pair), pair.quad))
+        });
     // Of two lines that could be the holder's, the tax number's fifth letter tells: it begins the surname.
     let initial = number.filter(|_| context.class.id_type == IdType::Pan).and_then(|number| number.value.chars().nth(4));
     if let Some(found) = by_caption
@@ -224,6 +236,19 @@ fn name(context: &Context<'_>, sheet: &Sheet, texts: &[String], pairing: &Pairin
         IdType::Aadhaar => aadhaar_name(sheet, texts),
         _ => None,
     }
+}
+
+/// `Elector's` stands in a row with the name, `Name` below it: the caption takes two lines.
+fn elector_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
+    let caption = sheet.lines.iter().zip(texts).find(|(_, text)| text.starts_with("ELECTOR") && text.len() < 12).map(|(line, _)| line)?;
+    let beside = sheet.lines.iter().filter(|line| {
+        let near = line.edges.left > caption.edges.right - 5.0
+            && (line.edges.middle() - caption.edges.middle()).abs() < 0.9 * caption.edges.height();
+        near && line.confidence > LEGIBLE
+    });
+    let line = beside.min_by(|a, b| a.edges.left.total_cmp(&b.edges.left))?;
+    let text: String = line.chars.iter().collect();
+    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.85 * line.confidence, line.quad))
 }
 
 fn begins_surname(name: &str, initial: char) -> bool {

@@ -4,7 +4,7 @@ use time::Date;
 
 use crate::document::address::{address, tidy};
 use crate::document::date::{Century, find_date, iso};
-use crate::document::field::{Candidate, FieldName};
+use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::labels::Kind;
 use crate::document::layout::Sheet;
 use crate::document::person_name::{person_name, reading_order};
@@ -38,6 +38,8 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Kind::Sex => push(FieldName::Gender, shape::sex(&pair.text).map(str::to_owned), pair),
             Kind::Number => push(FieldName::IdNumber, shape::number(&pair.text), pair),
             Kind::PersonalNumber => push(FieldName::PersonalNumber, shape::number(&pair.text), pair),
+            // Passports rarely print one, and what is taken for one is a heading unless it has the number of a house.
+            Kind::Address if context.class.id_type == IdType::Passport && !pair.text.contains(|c: char| c.is_ascii_digit()) => {}
             Kind::Address => push(FieldName::Address, address(&pair.text), pair),
             Kind::Relative => push(FieldName::RelativeName, person_name(&pair.text), pair),
             Kind::BirthPlace => push(FieldName::PlaceOfBirth, Some(tidy(&pair.text)), pair),
@@ -67,7 +69,11 @@ fn names(pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pa
         push(FieldName::GivenNames, given_text.clone(), pair);
     }
     match (surname, given_text) {
-        (Some(pair), Some(given)) => push(FieldName::Name, read(pair).map(|surname| reading_order(&given, &surname)), pair),
+        (Some(pair), Some(given_text)) => {
+            // The whole is no surer than its less sure part.
+            let weaker = given.filter(|given| confidence(given) < confidence(pair)).unwrap_or(pair);
+            push(FieldName::Name, read(pair).map(|surname| reading_order(&given_text, &surname)), weaker);
+        }
         // One part alone is the name only where the document has no caption for the other.
         (Some(pair), None) if !pairing.announces(Kind::GivenNames) => push(FieldName::Name, read(pair), pair),
         (None, Some(_)) | (Some(_), None) => {}

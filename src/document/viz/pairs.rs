@@ -99,6 +99,12 @@ pub(crate) fn is_machine_zone(line: &TextLine) -> bool {
 fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<(usize, Label)> {
     let mut groups: Vec<(usize, Label)> = Vec::new();
     for caption in captions {
+        // Within a sentence a word is no caption.
+        let before = groups.last().map_or(0, |(_, last)| last.end);
+        let words = line.slice(before, caption.start);
+        if words.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() >= 3).count() >= 3 {
+            continue;
+        }
         if let Some((start, last)) = groups.last_mut() {
             let between = line.slice(last.end, caption.start);
             if let Some(kinds) = joined(last.kinds, caption.kinds, &between) {
@@ -227,17 +233,17 @@ fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
     bids.retain(|bid| bid.cost < 1.6);
     bids.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.label.cmp(&b.label)).then(a.piece.cmp(&b.piece)));
     let mut owner: Vec<Option<usize>> = vec![None; pieces.len()];
-    let mut bought: Vec<Option<(usize, f32)>> = vec![None; labels.len()];
+    let mut bought: Vec<Option<(usize, f32, Relation)>> = vec![None; labels.len()];
     for bid in bids {
         if owner[bid.piece].is_none() && bought[bid.label].is_none() {
             owner[bid.piece] = Some(bid.label);
-            bought[bid.label] = Some((bid.piece, bid.cost));
+            bought[bid.label] = Some((bid.piece, bid.cost, bid.relation));
         }
     }
     let mut pairs = Vec::new();
     for (label, bought) in labels.iter().zip(&bought) {
-        let Some((piece, cost)) = *bought else { continue };
-        pairs.push(extended(label, piece, cost, pieces, &mut owner, labels, sheet));
+        let Some((piece, cost, relation)) = *bought else { continue };
+        pairs.push(extended(label, piece, (cost, relation), pieces, &mut owner, labels, sheet));
     }
     pairs.sort_by_key(|pair| pair.line);
     pairs
@@ -306,7 +312,7 @@ fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
 fn extended(
     label: &Label,
     first: usize,
-    cost: f32,
+    (cost, relation): (f32, Relation),
     pieces: &[Piece],
     owner: &mut [Option<usize>],
     labels: &[Label],
@@ -323,7 +329,8 @@ fn extended(
         line: start.line,
     };
     let most = match label.kind {
-        Kind::Surname | Kind::GivenNames | Kind::Name => 1,
+        // Beside captions, the next row is the next caption's.
+        Kind::Surname | Kind::GivenNames | Kind::Name if relation == Relation::Below => 1,
         Kind::Address => 4,
         _ => 0,
     };
@@ -332,10 +339,9 @@ fn extended(
         let next = pieces.iter().enumerate().find(|(index, piece)| {
             let height = last.height().max(piece.edges.height());
             let gap = piece.edges.top - last.bottom;
-            let follows =
-                piece.edges.middle() > last.bottom - 0.1 * height && gap < if label.kind == Kind::Address { 0.9 } else { 0.5 } * height;
+            let follows = piece.edges.middle() > last.bottom - 0.1 * height && gap < 0.45 * height;
             let aligned = (piece.edges.left - start.edges.left).abs() < if label.kind == Kind::Address { 2.0 } else { 0.5 } * height
-                || (label.kind == Kind::Address && (piece.edges.left - label.edges.left).abs() < height);
+                || (label.kind == Kind::Address && piece.edges.overlap_x(&pair.edges) > 0.5 * piece.edges.width());
             let ratio = piece.edges.height() / last.height();
             let alike = label.kind == Kind::Address || (0.75..1.33).contains(&ratio);
             let free = owner[*index].is_none() && piece.whole_line;

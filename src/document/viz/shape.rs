@@ -17,7 +17,12 @@ pub(crate) fn fits(kind: Kind, text: &str) -> Option<f32> {
         Kind::BirthYear => (digits >= 4 && letters == 0).then_some(0.0),
         Kind::Sex => sex(text).map(|_| 0.0),
         Kind::Number | Kind::PersonalNumber | Kind::OtherNumber => number(text).map(|_| 0.0),
-        Kind::Address => (letters + digits >= 4 && letters >= 2 && !has_date(text)).then_some(0.1),
+        // One word is a place, or what a caption left; headings have no digits.
+        Kind::Address => {
+            let one_word = digits == 0 && !text.trim().contains(' ');
+            let heading = digits == 0 && has_stopword(text);
+            (letters + digits >= 4 && letters >= 2 && !has_date(text) && !heading).then_some(if one_word { 0.5 } else { 0.1 })
+        }
         Kind::Nationality => (letters >= 2 && digits == 0 && letters <= 40).then_some(0.1),
         Kind::BirthPlace | Kind::Authority => (letters >= 2 && !has_date(text)).then_some(if has_stopword(text) { 0.2 } else { 0.1 }),
         Kind::Mobile => (digits >= 8 && letters == 0).then_some(0.0),
@@ -104,6 +109,14 @@ pub(crate) fn number(text: &str) -> Option<String> {
             find_dates(&number, Order::DayFirst, century).iter().any(|found| alnum - 8 < 3 && found.end > found.start + 7)
         })
     };
+    // Eight digits that make a date of our time are one without its separators.
+    let glued_date = || {
+        let part = |range: std::ops::Range<usize>| number.get(range).and_then(|text| text.parse::<u32>().ok());
+        matches!((part(0..2), part(2..4), part(4..8)), (Some(1..=31), Some(1..=12), Some(1930..=2060)))
+    };
+    if number.len() == 8 && digits == 8 && glued_date() {
+        return None;
+    }
     ((5..=22).contains(&alnum)
         && digits >= 3
         && digits * 10 >= alnum * 3
