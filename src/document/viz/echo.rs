@@ -115,10 +115,11 @@ fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candid
             let fillers = n >= 4
                 && wanted
                     .strip_prefix(spelling.as_str())
-                    .is_some_and(|rest| rest.len() <= 2 && rest.chars().all(|c| "CEKLSAX".contains(c)));
+                    .is_some_and(|rest| rest.len() <= 2 && rest.chars().all(|c| "CKLX".contains(c)));
             let errors = match (goes_on || fillers, n == length) {
                 (true, _) => 0,
-                (false, true) => distance(&spelling, wanted),
+                (false, true) if !unclear(&spelling, wanted) => distance(&spelling, wanted),
+                (false, true) => continue,
                 (false, false) => continue,
             };
             if errors <= most && best.as_ref().is_none_or(|(least, _)| errors < *least) {
@@ -129,6 +130,11 @@ fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candid
         }
     }
     best.map(|(_, echo)| echo)
+}
+
+/// Whether two spellings differ in letters that are strokes in print: the zone's typeface tells these apart better.
+fn unclear(a: &str, b: &str) -> bool {
+    a.chars().zip(b.chars()).any(|(x, y)| x != y && "ILT".contains(x) && "ILT".contains(y))
 }
 
 /// Surname and given names of a zone so blurred that they run into each other: lines of print whose letters are in it.

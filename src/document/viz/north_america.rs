@@ -19,6 +19,9 @@ use super::{Context, candidate, shape};
 /// Lines that the recogniser is less sure of are scribbles more often than names.
 const LEGIBLE: f32 = 0.65;
 
+/// Nobody gets a card of these before this age, in years.
+const YOUNGEST: i32 = 10;
+
 /// Words that announce a field, with the field's number before them; the value follows without a blank where it may.
 struct Marks {
     birth: Regex,
@@ -43,7 +46,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
             r"(?:\b4 ?[D0O][. ]*)(?:L[I1|]C[. ]*N[O0][. ]*|CUSTOMER IDENTIFIER|CUST(?:OMER)? ?ID|D ?LN?\b|DLN|DL ?N[O0][. ]*|DL ?#|(?:DL|ID|LIC(?:ENSE)?|IDENTIFICATION)[. ]*(?:N[O0](?:\.|\b)|NUMBER|#|ID)?|N[O0]\b|NUMBER)[ .:#]*|^[4A] ?[D0O][A-Z|]{1,4}[. ]*(?:N[O0])?[. :#]+|\b4 ?[D0O](?:[. :]+|$)|\b(?:CUSTOMER IDENTIFIER|(?:DRIVER'?S? ?)?LIC(?:EN[CS]E)?[. ]*(?:N[O0](?:\.|\b)|NUMBER|#)|DL ?(?:N?[O0][. ]+|#|NUMBER)|\bDLN|ID ?(?:N[O0]\b|#|NUMBER)|IDENTIFICATION (?:CARD )?(?:N[O0]|NUMBER|#)|DD REF|PERMIT (?:N[O0]|NUMBER|#)|OLN|CDL ?N?[O0]?)[ .:#]*|^(?:DL|ID|N[O0])(?:[.:# ]+|\b)|^DL ?[O0]?[.:# ]*|^D?L[I1|]C[. ]*N[O0][. :]*|^4[A-Z]{1,5}(?:[#.:]| N?[O0]?\b) *",
         ),
         any: regex(
-            r"\b(?:3 ?D[O0Q]B|D[O0Q]B|4 ?A? ?ISS|ISS|4 ?B? ?EXP|EXP|15 ?SEX|SEX|9 ?CLASS|CLASS|9A ?END|END(?:ORS)?|12 ?REST|RESTR?|16 ?HGT|HGT|HT|17 ?WGT|WGT|WT|18 ?EYES|EYES|19 ?HAIR|HAIR|DONOR|5 ?DD|DD|DUPS?|REV|TYPE)\b|\d?(?:3D[O0Q]B|9CLASS|15SEX)",
+            r"\b(?:3 ?D[O0Q]B|D[O0Q]B|4 ?A? ?ISS|ISS|4 ?B? ?EXP|EXP|15 ?SEX|SEX|9 ?CLASS|CLASS|9A ?END|END(?:ORS)?|12 ?REST|RESTR?|16 ?HGT|HGT|HT|17 ?WGT|WGT|WT|18 ?EYES|EYES|19 ?HAIR|HAIR|DONOR|5 ?DD|DD|DUPS?|REV|TYPE)\b|3?D[O0Q]B\b|\d?(?:3D[O0Q]B|9CLASS|15SEX)",
         ),
     }
 });
@@ -66,7 +69,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
         push(FieldName::Address, block.text.clone(), block.lines[0], 0.85);
     }
     let birth = card.date(&MARKS.birth, Century::Past(context.today)).map(|(date, line)| (date, line, 0.9));
-    let birth = birth.filter(|(date, ..)| *date <= context.today).or_else(|| card.earliest_date(context));
+    let birth = birth.filter(|(date, ..)| context.today.year() - date.year() >= YOUNGEST).or_else(|| card.earliest_date(context));
     if let Some((date, line, confidence)) = birth {
         push(FieldName::DateOfBirth, iso(date), line, confidence);
     }
