@@ -113,9 +113,7 @@ fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candid
             let goes_on = length >= ROOM && n > length && n < length + 14 && spelling.starts_with(wanted);
             // Fillers read as letters stand at the end; a shorter print otherwise lacks a letter that was not legible.
             let fillers = n >= 4
-                && wanted
-                    .strip_prefix(spelling.as_str())
-                    .is_some_and(|rest| rest.len() <= 2 && rest.chars().all(|c| "CKLX".contains(c)));
+                && wanted.strip_prefix(spelling.as_str()).is_some_and(|rest| rest.len() <= 2 && rest.chars().all(|c| "CKLX".contains(c)));
             let errors = match (goes_on || fillers, n == length) {
                 (true, _) => 0,
                 (false, true) if !unclear(&spelling, wanted) => distance(&spelling, wanted),
