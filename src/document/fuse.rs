@@ -92,9 +92,14 @@ fn is_name(name: FieldName) -> bool {
     matches!(name, FieldName::Name | FieldName::Surname | FieldName::GivenNames)
 }
 
-/// Fillers that were read as letters come as short words of the same few letters.
+/// Fillers that were read as letters come as short words, or long runs, of the same few letters.
 fn looks_like_fillers(name: &str) -> bool {
-    name.split(' ').filter(|word| word.len() <= 4 && word.chars().all(|c| matches!(c, 'C' | 'K' | 'E' | 'L' | 'S' | 'A'))).count() >= 2
+    let filler = |c: char| matches!(c, 'C' | 'K' | 'E' | 'L' | 'S' | 'A');
+    let short = name.split(' ').filter(|word| word.len() <= 4 && word.chars().all(filler)).count();
+    let hooks = |word: &str| word.chars().filter(|c| matches!(c, 'C' | 'K')).count();
+    let words = name.split(' ').filter(|word| word.chars().all(filler) && hooks(word) >= 3).count();
+    let letters: Vec<char> = name.chars().collect();
+    short >= 2 || words >= 1 || letters.windows(7).any(|run| run.iter().all(|c| filler(*c)))
 }
 
 /// Most trusted first: by source, then checks, then confidence.

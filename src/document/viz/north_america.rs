@@ -46,7 +46,7 @@ static MARKS: LazyLock<Marks> = LazyLock::new(|| {
             r"(?:\b4 ?[D0O][. ]*)(?:L[I1|]C[. ]*N[O0][. ]*|CUSTOMER IDENTIFIER|CUST(?:OMER)? ?ID|D ?LN?\b|DLN|DL ?N[O0][. ]*|DL ?#|(?:DL|ID|LIC(?:ENSE)?|IDENTIFICATION)[. ]*(?:N[O0](?:\.|\b)|NUMBER|#|ID)?|N[O0]\b|NUMBER)[ .:#]*|^[4A] ?[D0O][A-Z|]{1,4}[. ]*(?:N[O0])?[. :#]+|\b4 ?[D0O](?:[. :]+|$)|\b(?:CUSTOMER IDENTIFIER|(?:DRIVER'?S? ?)?LIC(?:EN[CS]E)?[. ]*(?:N[O0](?:\.|\b)|NUMBER|#)|DL ?(?:N?[O0][. ]+|#|NUMBER)|\bDLN|ID ?(?:N[O0]\b|#|NUMBER)|IDENTIFICATION (?:CARD )?(?:N[O0]|NUMBER|#)|DD REF|PERMIT (?:N[O0]|NUMBER|#)|OLN|CDL ?N?[O0]?)[ .:#]*|^(?:DL|ID|N[O0])(?:[.:# ]+|\b)|^DL ?[O0]?[.:# ]*|^D?L[I1|]C[. ]*N[O0][. :]*|^4[A-Z]{1,5}(?:[#.:]| N?[O0]?\b) *",
         ),
         any: regex(
-            r"\b(?:3 ?D[O0Q]B|D[O0Q]B|4 ?A? ?ISS|ISS|4 ?B? ?EXP|EXP|15 ?SEX|SEX|9 ?CLASS|CLASS|9A ?END|END(?:ORS)?|12 ?REST|RESTR?|16 ?HGT|HGT|HT|17 ?WGT|WGT|WT|18 ?EYES|EYES|19 ?HAIR|HAIR|DONOR|5 ?DD|DD|DUPS?|REV|TYPE)\b|3?D[O0Q]B\b|\d?(?:3D[O0Q]B|9CLASS|15SEX)",
+            r"\b(?:3 ?D[O0Q]B|D[O0Q]B|4 ?A? ?ISS|ISS|4 ?B? ?EXP|EXP|15 ?SEX|SEX|9 ?CLASS|CLASS|9A ?END|END(?:ORS)?|12 ?REST|RESTR?|16 ?HGT|HGT|HT|17 ?WGT|WGT|WT|18 ?EYES|19 ?HAIR|HAIR|DONOR|5 ?DD|DD|DUPS?|REV|TYPE)\b|3?D[O0Q]B\b|EYES|\d?(?:3D[O0Q]B|9CLASS|15SEX)",
         ),
     }
 });
@@ -335,7 +335,7 @@ impl Card<'_> {
         let numbered = self.lines().any(|(_, _, text)| text.starts_with("1 ") || text.starts_with("2 ") || text == "1" || text == "2");
         let words = self.texts.iter().any(|text| text.starts_with("LN")) && self.texts.iter().any(|text| text.starts_with("FN"));
         for (index, line, text) in self.lines() {
-            if line.confidence < LEGIBLE || address.is_some_and(|block| block.lines.contains(&index)) {
+            if line.confidence < LEGIBLE || MARKS.any.is_match(text) || address.is_some_and(|block| block.lines.contains(&index)) {
                 continue;
             }
             let digits = text.chars().take_while(char::is_ascii_digit).count();
