@@ -88,3 +88,198 @@ fn signals(pages: &[(Side, Page)]) -> BTreeMap<String, Value> {
     }
     signals
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::read;
+    use crate::document::field::{FieldName, Side};
+    use crate::document::testing::page;
+
+    /// Type, number, name, birth date, address and sex, as the seven keys have them.
+    fn check(lines: &[(f32, f32, &str)], expected: [&str; 6]) {
+        let reading = read(&[(Side::Front, page(lines))], date!(2026 - 11 - 22));
+        let id_type = serde_json::to_value(reading.id_type).ok();
+        let read = [
+            id_type.as_ref().and_then(|id_type| id_type.as_str()).unwrap_or_default(),
+            reading.value(FieldName::IdNumber),
+            reading.value(FieldName::Name),
+            reading.value(FieldName::DateOfBirth),
+            reading.value(FieldName::Address),
+            reading.value(FieldName::Gender),
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_passport_without_a_legible_zone_is_read() {
+        check(
+            &[
+                (300.0, 20.0, "REPUBLIC OF UTOPIA"),
+                (60.0, 20.0, "PASSPORT"),
+                (300.0, 80.0, "Passport No."),
+                (300.0, 104.0, "XK4471902"),
+                (60.0, 80.0, "Surname/Nom"),
+                (60.0, 104.0, "ÅSTRÖM"),
+                (60.0, 150.0, "Given names/Prénoms"),
+                (60.0, 174.0, "LIV MARI"),
+                (60.0, 220.0, "Date of birth/Date de naissance"),
+                (60.0, 244.0, "04 MAY/MAI 1985"),
+                (500.0, 220.0, "Sex/Sexe"),
+                (500.0, 244.0, "F"),
+                (60.0, 290.0, "Date of issue"),
+                (60.0, 314.0, "12 JAN 2020"),
+                (300.0, 290.0, "Date of expiry"),
+                (300.0, 314.0, "11 JAN 2030"),
+                (60.0, 360.0, "Father's name"),
+                (60.0, 384.0, "NILS ÅSTRÖM"),
+            ],
+            ["passport", "XK4471902", "LIV MARI ÅSTRÖM", "1985-05-04", "", "F"],
+        );
+    }
+
+    #[test]
+    fn a_card_in_two_languages_with_values_beside_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "REPUBLIKA UTOPIJA"),
+                (400.0, 20.0, "IDENTITY CARD"),
+                (60.0, 80.0, "Prezime/Surname"),
+                (300.0, 80.0, "KOVAČ"),
+                (60.0, 120.0, "Ime/Name"),
+                (300.0, 120.0, "Ana"),
+                (60.0, 160.0, "Spol/Sex"),
+                (300.0, 160.0, "Ž/F"),
+                (60.0, 200.0, "Datum rođenja/Date of birth"),
+                (400.0, 200.0, "01.02.1990"),
+                (60.0, 240.0, "Broj isprave/Document number"),
+                (400.0, 240.0, "112233445"),
+            ],
+            ["national_id", "112233445", "Ana KOVAČ", "1990-02-01", "", "F"],
+        );
+    }
+
+    #[test]
+    fn a_licence_with_numbered_fields_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "DRIVER LICENSE"),
+                (400.0, 20.0, "Arizona"),
+                (300.0, 60.0, "4d DLN D01234567"),
+                (300.0, 100.0, "3 DOB 03/04/1971"),
+                (60.0, 140.0, "1 DOE"),
+                (60.0, 164.0, "2 JANE ANN"),
+                (60.0, 188.0, "8 12 ELM STREET"),
+                (80.0, 212.0, "PHOENIX, AZ 85007"),
+                (60.0, 250.0, "4a ISS 01/10/2013"),
+                (300.0, 250.0, "4b EXP 02/01/2021"),
+                (60.0, 290.0, "15 SEX F"),
+                (300.0, 290.0, "18 EYES BRO"),
+                (60.0, 330.0, "5 DD 1234567890123456"),
+            ],
+            ["driving_licence", "D01234567", "JANE ANN DOE", "1971-03-04", "12 ELM STREET, PHOENIX, AZ 85007", "F"],
+        );
+    }
+
+    #[test]
+    fn a_licence_without_numbers_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "DRIVER'S LICENSE"),
+                (400.0, 20.0, "West Virginia"),
+                (60.0, 80.0, "JANE DOE"),
+                (60.0, 110.0, "12 Elm Street"),
+                (60.0, 134.0, "Charleston, WV 25301"),
+                (60.0, 180.0, "LIC #:"),
+                (130.0, 180.0, "034568"),
+                (60.0, 220.0, "DOB:"),
+                (120.0, 220.0, "03/23/1988"),
+                (300.0, 220.0, "SEX:F"),
+                (60.0, 260.0, "EXP:"),
+                (120.0, 260.0, "03/23/2026"),
+                (60.0, 300.0, "ISS:"),
+                (120.0, 300.0, "03/23/2019"),
+            ],
+            ["driving_licence", "034568", "JANE DOE", "1988-03-23", "12 Elm Street, Charleston, WV 25301", "F"],
+        );
+    }
+
+    #[test]
+    fn an_aadhaar_card_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "Government of India"),
+                (200.0, 80.0, "Asha Rao"),
+                (200.0, 110.0, "/DOB: 11/06/1978"),
+                (200.0, 140.0, "/ FEMALE"),
+                (200.0, 300.0, "2341 2341 2346"),
+                (200.0, 340.0, "VID : 2341 2341 2341 2123"),
+            ],
+            ["aadhaar", "2341 2341 2346", "Asha Rao", "1978-06-11", "", "F"],
+        );
+    }
+
+    #[test]
+    fn the_back_of_an_aadhaar_card_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "Unique Identification Authority of India"),
+                (60.0, 80.0, "Address: S/O Mohan Rao,"),
+                (60.0, 104.0, "12/4 Lake Road, Hapur,"),
+                (60.0, 128.0, "Uttar Pradesh - 245101"),
+                (60.0, 300.0, "2341 2341 2346"),
+            ],
+            ["aadhaar", "2341 2341 2346", "", "", "12/4 Lake Road, Hapur, Uttar Pradesh - 245101", ""],
+        );
+    }
+
+    #[test]
+    fn an_old_tax_card_without_captions_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "INCOME TAX DEPARTMENT"),
+                (500.0, 20.0, "GOVT. OF INDIA"),
+                (60.0, 80.0, "ASHA RAO"),
+                (60.0, 120.0, "MOHAN RAO"),
+                (60.0, 160.0, "11/06/1978"),
+                (60.0, 200.0, "Permanent Account Number"),
+                (60.0, 230.0, "ABCPR1234F"),
+            ],
+            ["pan", "ABCPR1234F", "ASHA RAO", "1978-06-11", "", ""],
+        );
+    }
+
+    #[test]
+    fn an_electors_card_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "ELECTION COMMISSION OF INDIA"),
+                (400.0, 60.0, "WKH1186253"),
+                (60.0, 120.0, "NAME:"),
+                (200.0, 120.0, "ASHA RAO"),
+                (60.0, 160.0, "FATHER'S NAME:"),
+                (260.0, 160.0, "MOHAN RAO"),
+                (60.0, 200.0, "Sex/Gender : Female"),
+            ],
+            ["voter_id", "WKH1186253", "ASHA RAO", "", "", "F"],
+        );
+    }
+
+    #[test]
+    fn an_indian_driving_licence_is_read() {
+        check(
+            &[
+                (60.0, 20.0, "INDIAN UNION DRIVING LICENCE"),
+                (60.0, 60.0, "MH23 20073222610"),
+                (60.0, 110.0, "Name: ASHA RAO"),
+                (60.0, 150.0, "Date of Birth: 11/06/1978"),
+                (60.0, 190.0, "Issue Date: 10/01/2016"),
+                (60.0, 230.0, "Valid Till: 10/01/2036"),
+                (60.0, 270.0, "Address:"),
+                (60.0, 294.0, "55/2, Lake Road, Hapur 245101"),
+            ],
+            ["driving_licence", "MH23 20073222610", "ASHA RAO", "1978-06-11", "55/2, Lake Road, Hapur 245101", ""],
+        );
+    }
+}
