@@ -28,6 +28,8 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             candidates.push(candidate(name, value, &pair.text, sheet.side, confidence(pair), pair.quad));
         }
     };
+    // In Mexico M is for `mujer`, H for `hombre`.
+    let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
     names(pairing, &mut push);
     for pair in &pairing.pairs {
         match pair.kind {
@@ -35,7 +37,11 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Kind::BirthYear => push(FieldName::DateOfBirth, year(&pair.text, context.today), pair),
             Kind::IssueDate => push(FieldName::IssueDate, any_date(context, &pair.text), pair),
             Kind::ExpiryDate => push(FieldName::ExpiryDate, any_date(context, &pair.text), pair),
-            Kind::Sex => push(FieldName::Gender, shape::sex(&pair.text).map(str::to_owned), pair),
+            Kind::Sex => push(
+                FieldName::Gender,
+                shape::sex(&pair.text).map(|sex| if mexican && sex == "M" && !pair.text.contains('H') { "F" } else { sex }.to_owned()),
+                pair,
+            ),
             Kind::Number => push(FieldName::IdNumber, shape::number(&pair.text), pair),
             Kind::PersonalNumber => push(FieldName::PersonalNumber, shape::number(&pair.text), pair),
             // Passports rarely print one, and what is taken for one is a heading unless it has the number of a house.
@@ -49,7 +55,25 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Kind::Surname | Kind::GivenNames | Kind::Name | Kind::MiddleName | Kind::OtherName | Kind::OtherNumber | Kind::Other => {}
         }
     }
+    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number)) && context.class.id_type != IdType::Passport {
+        candidates.extend(lone_number(sheet, pairing));
+    }
     candidates
+}
+
+/// A document number without a caption: the only line of letters and digits that could be one.
+fn lone_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
+    let mut found = sheet.lines.iter().enumerate().filter_map(|(index, line)| {
+        let text: String = line.chars.iter().collect();
+        let number = shape::number(&text).filter(|number| *number == text && !text.contains(['.', '/', ' ']))?;
+        let letters = number.chars().filter(char::is_ascii_uppercase).count();
+        let free = !pairing.pairs.iter().any(|pair| pair.line == index);
+        let shaped = (7..=12).contains(&number.len()) && (1..=5).contains(&letters);
+        (free && shaped && !line.upright && line.confidence > 0.9)
+            .then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
+    });
+    let only = found.next()?;
+    found.all(|other| other.value == only.value).then_some(only)
 }
 
 /// Surname, given names and the whole name.
@@ -88,6 +112,10 @@ fn names(pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pa
 /// A name printed `SURNAME, GIVEN NAMES` is put in reading order.
 pub(super) fn whole_name(text: &str) -> Option<String> {
     let name = person_name(&text.replace('\n', " "))?;
+    // Three lines are two surnames and then the given names, as Mexico prints them.
+    if let [first, second, given] = text.split('\n').collect::<Vec<_>>()[..] {
+        return Some(reading_order(&person_name(given)?, &person_name(&format!("{first} {second}"))?));
+    }
     Some(match name.split_once(", ") {
         Some((surname, given)) if !matches!(given, "JR" | "SR" | "II" | "III" | "IV") => reading_order(given, surname),
         _ => name,

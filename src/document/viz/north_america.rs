@@ -304,9 +304,9 @@ impl Card<'_> {
             return Some(Names { confidence: 0.8, surname: Some(surname), ..coded });
         }
         let block = address?;
-        let below = self.name_above(block.lines[0])?;
+        let below = self.name_above(block.lines[0], 3.2)?;
         let (first, first_line) = below;
-        match self.name_above(first_line) {
+        match self.name_above(first_line, 2.6) {
             Some((surname, _)) => {
                 Some(Names { surname: person_name(&surname), given: person_name(&first), line: first_line, confidence: 0.75 })
             }
@@ -407,8 +407,8 @@ impl Card<'_> {
             .map(|(_, name)| name)
     }
 
-    /// The name on the line directly above another, in capitals.
-    fn name_above(&self, index: usize) -> Option<(String, usize)> {
+    /// The name on the line above another, within so many heights of a line, in capitals.
+    fn name_above(&self, index: usize, reach: f32) -> Option<(String, usize)> {
         let own = &self.sheet.lines[index];
         let height = own.edges.height();
         self.lines()
@@ -416,7 +416,7 @@ impl Card<'_> {
                 let step = own.edges.middle() - line.edges.middle();
                 *other != index
                     && step > 0.5 * height
-                    && step < 2.6 * height
+                    && step < reach * height
                     && (line.edges.left - own.edges.left).abs() < 2.0 * height
                     && !MARKS.any.is_match(text)
                     && line.confidence > 0.7

@@ -330,7 +330,8 @@ fn extended(
     };
     let most = match label.kind {
         // Beside captions, the next row is the next caption's.
-        Kind::Surname | Kind::GivenNames | Kind::Name if relation == Relation::Below => 1,
+        Kind::Surname | Kind::GivenNames if relation == Relation::Below => 1,
+        Kind::Name if relation == Relation::Below => 2,
         Kind::Address => 4,
         _ => 0,
     };

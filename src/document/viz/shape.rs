@@ -59,7 +59,7 @@ fn international(word: &str) -> Option<&'static str> {
 
 fn national(word: &str) -> Option<&'static str> {
     Some(match word {
-        "HOMME" | "MANN" | "MANNLICH" | "UOMO" | "MASCHIO" | "HOMBRE" | "VARON" | "LAKI" | "LELAKI" | "ERKEK" | "MUSKI" | "MUZ"
+        "H" | "HOMME" | "MANN" | "MANNLICH" | "UOMO" | "MASCHIO" | "HOMBRE" | "VARON" | "LAKI" | "LELAKI" | "ERKEK" | "MUSKI" | "MUZ"
         | "MEZCZYZNA" | "NAM" | "MIES" | "FERFI" | "MASHKULL" | "BARBAT" | "MUSKO" | "MOSKI" | "VYRAS" | "VIRIETIS" | "LAKILAKI" => "M",
         "FEMME" | "FRAU" | "WEIBLICH" | "DONNA" | "FEMMINA" | "MUJER" | "PEREMPUAN" | "KADIN" | "ZENSKI" | "ZENA" | "KOBIETA" | "NU"
         | "NAINEN" | "FEMER" | "FEMEIE" | "ZENSKO" | "ZENSKA" | "KVINDE" | "KVINNA" | "KVINNE" | "VROUW" | "MOTERIS" | "SIEVIETE" | "Z"
