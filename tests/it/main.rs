@@ -5,6 +5,7 @@ mod stage;
 mod worker_process;
 
 mod api;
+mod engine;
 mod page;
 mod remote;
 mod staging;

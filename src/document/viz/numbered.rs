@@ -207,7 +207,8 @@ fn beside(sheet: &Sheet, index: usize) -> Option<usize> {
             *other != index
                 && !line.upright
                 && (line.edges.middle() - own.middle()).abs() < 0.6 * height
-                && line.edges.left > own.right - 0.4 * height
+                // Detected boxes reach beyond their print by about a third of its height, both of them.
+                && line.edges.left > own.right - 0.7 * height
                 && line.edges.left - own.right < 2.5 * height
         })
         .min_by(|a, b| a.1.edges.left.total_cmp(&b.1.edges.left))
