@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration api; all of them if none is named
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration quickstart; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration api quickstart; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
