@@ -133,8 +133,8 @@ async fn read_on_the_page(width: u32, height: u32, screenshot: &str) {
         !(element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.alt || element.labels?.length
           || element.textContent.trim())).map((element) => element.outerHTML)";
     assert_eq!(browser.run(unnamed).await, json!([]), "everything has a name for who cannot see it");
-    for language in ["curl", "axios", "requests"] {
-        browser.run("const [first, ...rest] = document.querySelectorAll('#tabs button'); window.tabs ??= [first, ...rest]; window.tabs.shift().click()").await;
+    for (tab_idx, language) in ["curl", "axios", "requests"].into_iter().enumerate() {
+        browser.run(&format!("document.querySelectorAll('#tabs button')[{tab_idx}].click()")).await;
         let code = browser.run("return document.getElementById('code').textContent").await;
         assert!(code.as_str().unwrap().contains(language) && code.as_str().unwrap().contains(&server.url("/ai/v1/ocr")), "{code}");
     }
