@@ -35,4 +35,5 @@ mod testing;
 pub use doubt::{doubtful_lines, faults};
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
 pub use mask::mask_aadhaar;
+pub use original::in_original_frame;
 pub use read::read;

@@ -3,8 +3,10 @@
 use super::field::{Candidate, Reading, Side};
 use crate::ocr::{Page, Point, Quad};
 
-/// Moves every box of the reading into the frame of its original image (turned as its EXIF orientation says).
-pub(super) fn in_original_frame(reading: &mut Reading, pages: &[(Side, Page)]) {
+/// The reading with every box in the frame of the image it was read from (turned as its EXIF orientation says).
+///
+/// For readings that leave without their pages; until then boxes lie in the frames of the pages.
+pub fn in_original_frame(mut reading: Reading, pages: &[(Side, Page)]) -> Reading {
     let mut move_box = |candidate: &mut Candidate| {
         let page = pages.iter().find(|(side, _)| *side == candidate.side).map(|(_, page)| page);
         candidate.quad = candidate.quad.take().and_then(|quad| Some(mapped(&page?.to_original, &quad)));
@@ -13,6 +15,7 @@ pub(super) fn in_original_frame(reading: &mut Reading, pages: &[(Side, Page)]) {
         move_box(&mut field.chosen);
         field.others.iter_mut().for_each(&mut move_box);
     }
+    reading
 }
 
 fn mapped(homography: &[[f32; 3]; 3], quad: &Quad) -> Quad {
@@ -45,7 +48,7 @@ mod tests {
         };
         let mut reading = Reading::default();
         reading.fields.insert(FieldName::Name, Field { chosen, others: Vec::new() });
-        in_original_frame(&mut reading, &[(Side::Front, Page::default()), (Side::Back, turned)]);
+        let reading = in_original_frame(reading, &[(Side::Front, Page::default()), (Side::Back, turned)]);
         let quad = reading.fields[&FieldName::Name].chosen.quad.unwrap();
         assert_eq!((quad.left(), quad.top(), quad.right(), quad.bottom()), (260.0, 10.0, 280.0, 30.0));
         assert_eq!(quad.0[0], Point { x: 280.0, y: 10.0 });

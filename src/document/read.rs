@@ -11,7 +11,6 @@ use super::field::{IdType, Reading, Side};
 use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
-use super::original::in_original_frame;
 use super::reconcile::reconcile_number;
 use super::viz;
 use crate::ocr::Page;
@@ -38,16 +37,14 @@ pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
         reconcile_number(&mut candidates, zone, &sheets);
     }
     let fused = fuse(candidates);
-    let mut reading = Reading {
+    Reading {
         id_type,
         fields: fused.fields,
         mrz: zone.map(|(_, zone)| zone.lines).unwrap_or_default(),
         warnings: fused.warnings,
         signals: signals(pages),
         ..Reading::default()
-    };
-    in_original_frame(&mut reading, pages);
-    reading
+    }
 }
 
 /// Zones are compared by how many of their check digits hold, then by whether they are whole.

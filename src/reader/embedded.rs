@@ -74,7 +74,7 @@ impl EmbeddedReader {
     /// # Errors
     /// As [`EmbeddedReader::read`].
     pub fn read_here(&self, front: &[u8], back: Option<&[u8]>) -> Result<Reading, Failure> {
-        self.guarded(front, back).map(|read| read.reading)
+        self.guarded(front, back).map(|read| document::in_original_frame(read.reading, &read.pages))
     }
 
     /// Reads one document on the calling thread and shows the pages it was read from.
