@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use metrics::histogram;
 
-use crate::document::Reading;
+use crate::document::{Reading, mask_aadhaar};
 use crate::failure::{Class, Failure};
 use crate::job::Job;
 use crate::reader::Reader;
@@ -17,6 +17,8 @@ pub struct Processor {
     pub storage: Storage,
     /// Who reads them.
     pub reader: Reader,
+    /// Mask the first eight digits of Aadhaar numbers, so that no event holds them.
+    pub mask_aadhaar: bool,
 }
 
 impl Processor {
@@ -34,6 +36,6 @@ impl Processor {
         if reading.fields.is_empty() {
             return Err(Failure::new(Class::NoData, "no field was found on the images"));
         }
-        Ok(reading)
+        Ok(if self.mask_aadhaar { mask_aadhaar(reading) } else { reading })
     }
 }

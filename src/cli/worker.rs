@@ -37,7 +37,12 @@ impl WorkerArgs {
             retry: settings.retry.clone(),
             topology: settings.topology.clone(),
         };
-        let worker = Worker::new(params, Connector::new(settings.broker.clone()), Processor { storage, reader }, Arc::clone(&health));
+        let worker = Worker::new(
+            params,
+            Connector::new(settings.broker.clone()),
+            Processor { storage, reader, mask_aadhaar: settings.privacy.mask_aadhaar },
+            Arc::clone(&health),
+        );
         if let Some(address) = settings.worker.listen {
             let listener =
                 tokio::net::TcpListener::bind(address).await.with_context(|| format!("failed to listen on worker.listen, {address}"))?;
