@@ -14,7 +14,9 @@ examples=${IDMILL_TEST_EXAMPLES:-400}
 # Memory that may remain above where it was after a first run of the same requests, in KiB.
 slack_kib=32768
 
-need_debian nodejs npm python3-venv jq curl
+need_debian python3-venv jq
+# Node may be here from elsewhere, and Debian's packages of it then cannot be installed.
+if ! { command -v node && command -v npm; } >/dev/null; then need_debian nodejs npm; fi
 private=$PWD/.private/api
 mkdir -p "$private"
 [ -x "$private/venv/bin/schemathesis" ] || { python3 -m venv "$private/venv" && "$private/venv/bin/pip" install -q 'schemathesis>=4,<5'; }
@@ -53,16 +55,17 @@ for spelling in camel lower; do
 done
 
 memory_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$server/status"; }
+# It keeps a cache where it is started.
 schemathesis() {
-  "$private/venv/bin/schemathesis" --config-file "$private/schemathesis.toml" run "http://$address/openapi.json" \
-    -H "Authorization: $token" --checks all --max-examples "$1" --no-color >"$private/schemathesis.log" 2>&1 ||
+  (cd "$private" && venv/bin/schemathesis --config-file schemathesis.toml run "http://$address/openapi.json" \
+    -H "Authorization: $token" --checks all --max-examples "$1" --no-color >schemathesis.log 2>&1) ||
     { tail_of "$private/schemathesis.log" 80; fail "schemathesis found something"; }
 }
 say "Schemathesis"
 schemathesis 50
 before=$(memory_kib)
 schemathesis "$examples"
-grep -E 'generated|passed' "$private/schemathesis.log" >&2 || true
+grep 'generated,' "$private/schemathesis.log" >&2 || true
 after=$(memory_kib)
 say "Memory: $before KiB before, $after KiB after"
 [ $((after - before)) -lt "$slack_kib" ] || fail "the server kept $((after - before)) KiB"
