@@ -32,6 +32,17 @@ fn number_name_and_birth_date_are_read_off_every_clean_specimen() {
 }
 
 #[test]
+fn the_barcode_on_a_licences_back_is_read() {
+    let folder = specimens("clean");
+    let readings = scan(&folder);
+    let licences: Vec<_> = truths(&folder).into_keys().filter(|id| id.starts_with("aamva")).collect();
+    assert!(!licences.is_empty());
+    for id in licences {
+        assert_eq!(readings[&id]["details"]["idNumber"]["source"], "pdf417", "{id}");
+    }
+}
+
+#[test]
 fn slightly_distorted_specimens_are_read_as_well_as_before() {
     check(&specimens("mild"), floor::MILD);
 }

@@ -54,8 +54,8 @@ async fn each_bad_input_gets_its_class_once_and_loses_nothing() {
     let empty = stage.upload("empty.jpg", Vec::new()).await;
     let cut = stage.upload("cut.jpg", whole[..whole.len() / 2].to_vec()).await;
     let bomb = stage.upload("bomb.png", png_header(10_000, 6_000)).await;
-    let large = stage.upload("large.jpg", vec![0; 200_000]).await;
-    let worker = stage.worker().set("storage.max_object_bytes", "190000").set("retry.missing_delays", "50ms").start().await;
+    let large = stage.upload("large.jpg", vec![0; 1_200_000]).await;
+    let worker = stage.worker().set("storage.max_object_bytes", "1000000").set("retry.missing_delays", "50ms").start().await;
 
     let job = |id: &str, front: &str| json!({"id": id, "front": front});
     let cases = [
