@@ -39,6 +39,8 @@ const SECONDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8,
 
 /// Starts logging to stderr, so that stdout stays free for results.
 ///
+/// Panics are logged by their place alone from then on: a panic's own words may quote the text it stumbled over.
+///
 /// # Errors
 /// The filter cannot be parsed, or logging was started before.
 pub fn start_logging(settings: &Telemetry) -> anyhow::Result<()> {
@@ -55,7 +57,12 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<()> {
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).try_init()
     };
-    started.map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))
+    started.map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked: a fault of idmill");
+    }));
+    Ok(())
 }
 
 /// Starts collecting metrics; the handle renders them for Prometheus.
