@@ -14,7 +14,7 @@ pub mod metric {
     pub const JOBS: &str = "idmill_jobs_total";
     /// Histogram: seconds from delivery to settlement. Label `outcome`.
     pub const JOB_SECONDS: &str = "idmill_job_duration_seconds";
-    /// Histogram: seconds of one step. Label `step` (`fetch`, `decode`, `detect`, `recognise`, `parse`, `read`, `publish`).
+    /// Histogram: seconds of one step. Label `step` (`read`: fetching included; `publish`).
     pub const STEP_SECONDS: &str = "idmill_step_duration_seconds";
     /// Gauge: jobs in flight.
     pub const IN_FLIGHT: &str = "idmill_jobs_in_flight";
