@@ -1,6 +1,6 @@
 //! The client of the hosted API: `POST /ai/v1/ocr` with streamed bodies.
 //!
-//! Constant memory: see [`body`]. One call is one attempt, but for the two cases in which the second call is a different
+//! Constant memory: see `body.rs`. One call is one attempt, but for the two cases in which the second call is a different
 //! one: a fresh token after a 401, and the other spelling of the keys after a refusal that names them.
 
 mod answer;
