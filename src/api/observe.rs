@@ -28,8 +28,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
 
     let error = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = &error {
-        let (parts, _) = Json(error.json(&request_id)).into_response().into_parts();
-        let body = Json(error.json(&request_id)).into_response().into_body();
+        let (parts, body) = Json(error.json(&request_id)).into_response().into_parts();
         *response.body_mut() = body;
         response.headers_mut().extend(parts.headers);
         response.headers_mut().remove(header::CONTENT_LENGTH);
