@@ -6,7 +6,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, Telemetry};
+use crate::config::{LogFormat, Telemetry, may_colour};
 
 /// Names of the metrics, in one place, since dashboards and alerts are written against them.
 pub mod metric {
@@ -55,7 +55,7 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<()> {
     let started = if json {
         builder.json().flatten_event(true).with_current_span(false).try_init()
     } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).try_init()
+        builder.with_ansi(may_colour(&std::io::stderr())).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))?;
     std::panic::set_hook(Box::new(|panic| {

@@ -1,6 +1,7 @@
 //! The command line: a file a command.
 
 mod annotate;
+mod completions;
 mod scan;
 mod serve;
 mod submit;
@@ -35,6 +36,7 @@ enum Command {
     Submit(submit::SubmitArgs),
     Scan(scan::Scan),
     Token(token::TokenArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 impl Cli {
@@ -43,13 +45,15 @@ impl Cli {
     /// # Errors
     /// What kept the command from doing its work, with the context a person needs to act.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let settings = Settings::load(self.config.as_deref())?;
+        // What says something about the program alone must work where the settings do not.
+        let settings = || Settings::load(self.config.as_deref());
         match self.command {
-            Command::Worker(args) => block_on(args.run(settings)),
-            Command::Serve(args) => block_on(args.run(settings)),
-            Command::Submit(args) => block_on(args.run(settings)),
-            Command::Scan(scan) => scan.run(&settings),
-            Command::Token(args) => args.run(&settings),
+            Command::Worker(args) => block_on(args.run(settings()?)),
+            Command::Serve(args) => block_on(args.run(settings()?)),
+            Command::Submit(args) => block_on(args.run(settings()?)),
+            Command::Scan(scan) => scan.run(&settings()?),
+            Command::Token(args) => args.run(&settings()?),
+            Command::Completions(args) => args.run(),
         }
     }
 }

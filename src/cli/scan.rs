@@ -21,6 +21,9 @@ use crate::reader::EmbeddedReader;
 
 /// Read document images and print what they say as JSON.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  idmill scan front.jpg back.jpg\n  idmill scan --annotate seen.png front.jpg\n  idmill scan --batch documents > readings.jsonl"
+)]
 pub(super) struct Scan {
     /// Image of the front.
     #[arg(required_unless_present = "batch", value_name = "FRONT")]

@@ -17,6 +17,7 @@ use crate::reader::token::{self, Claims};
 
 /// Make or look at a token of the API.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  idmill token mint --api-key KEY_ID --secret-file secret | idmill token inspect --secret-file secret")]
 pub(super) struct TokenArgs {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +32,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  idmill token mint --api-key KEY_ID --secret-file /run/secrets/api-secret --valid-for 1h")]
 struct Mint {
     /// API key that the token names; without it, reader.remote.api_key.
     #[arg(long, value_name = "KEY_ID")]
@@ -46,6 +48,7 @@ struct Mint {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  idmill token inspect --secret-file /run/secrets/api-secret < token")]
 struct Inspect {
     /// File that holds the API secret, to check the signature too.
     #[arg(long, value_name = "FILE")]

@@ -6,40 +6,39 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
-/// One file of the engine's folder.
+/// One file of the engine's folder. Its SHA-256 stands in `deploy/models.txt`.
 #[derive(Debug, Clone, Copy)]
 pub struct Weight {
     /// The file's name in the folder.
     pub file: &'static str,
     /// What it is for, in a few words.
     pub role: &'static str,
-    /// SHA-256 of the content, lower-case hexadecimal.
-    pub sha256: &'static str,
 }
 
-/// The runtime library's name in the engine's folder. It depends on the platform, so it has no checksum here; the fetch script checks the package it comes from.
+/// The runtime library's name in the engine's folder.
 pub const RUNTIME_LIBRARY: &str = "libonnxruntime.so";
 
-/// Every file of weights the engine loads, with its checksum.
+/// Every file of weights the engine loads.
 pub const WEIGHTS: [Weight; 5] = [
-    Weight { file: "tiny-det.onnx", role: "text detection", sha256: "193bab7a04fca699a6c82e6abb5b81bdb28177f0abd4062552b04908dafb19f8" },
-    Weight { file: "tiny-rec.onnx", role: "fast recognition", sha256: "9ef676d6ed3c88256a2d92c640c44f25b0c40947e111b14b8be8f594091563e6" },
-    Weight {
-        file: "tiny-dict.txt",
-        role: "characters of the fast recogniser",
-        sha256: "2af150bab777d86fa1ce821f6a37eabea90f1bb99ab9c41f031262e892a747bc",
-    },
-    Weight {
-        file: "small-rec.onnx",
-        role: "accurate recognition",
-        sha256: "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    },
-    Weight {
-        file: "line-orientation.onnx",
-        role: "orientation of a line",
-        sha256: "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
-    },
+    Weight { file: "tiny-det.onnx", role: "text detection" },
+    Weight { file: "tiny-rec.onnx", role: "fast recognition" },
+    Weight { file: "tiny-dict.txt", role: "characters of the fast recogniser" },
+    Weight { file: "small-rec.onnx", role: "accurate recognition" },
+    Weight { file: "line-orientation.onnx", role: "orientation of a line" },
 ];
+
+/// The list that the fetch script works by too, so that a checksum stands in one place.
+const LIST: &str = include_str!("../../deploy/models.txt");
+
+/// SHA-256 that a file of the engine's folder must have on this machine, lower-case hexadecimal; `None` for a file that
+/// is not on the list.
+fn sha256_of(file: &str) -> Option<&'static str> {
+    LIST.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [_package, _member, sha256, name, machine] = columns[..] else { return None };
+        (name == file && (machine == "any" || machine == std::env::consts::ARCH)).then_some(sha256)
+    })
+}
 
 /// What is wrong with one file of the engine's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,14 +81,14 @@ pub fn find_folder(setting: Option<&Path>) -> anyhow::Result<PathBuf> {
     bail!("no engine found in {}; run deploy/fetch-models.sh, or name its folder in engine.dir (IDMILL__ENGINE__DIR)", tried.join(", "))
 }
 
-/// Reads one file of weights and checks it.
+/// Reads one file of the engine's folder and checks it.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_checked(folder: &Path, weight: &Weight) -> Result<Vec<u8>, Fault> {
-    let bytes = std::fs::read(folder.join(weight.file)).map_err(|_| Fault::Missing)?;
+pub fn read_checked(folder: &Path, file: &str) -> Result<Vec<u8>, Fault> {
+    let bytes = std::fs::read(folder.join(file)).map_err(|_| Fault::Missing)?;
     let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    if digest == weight.sha256 { Ok(bytes) } else { Err(Fault::WrongContent) }
+    if sha256_of(file) == Some(digest.as_str()) { Ok(bytes) } else { Err(Fault::WrongContent) }
 }
 
 /// The content of the engine's files, checked; engines are built from it.
@@ -119,10 +118,8 @@ impl Weights {
     }
 }
 
-/// The table's entry of this name, read and checked.
 fn load(folder: &Path, file: &str) -> anyhow::Result<Vec<u8>> {
-    let weight = WEIGHTS.iter().find(|weight| weight.file == file).with_context(|| format!("{file} is not one of the engine's files"))?;
-    match read_checked(folder, weight) {
+    match read_checked(folder, file) {
         Ok(bytes) => Ok(bytes),
         Err(fault) => bail!("{} {fault}; run deploy/fetch-models.sh", folder.join(file).display()),
     }
@@ -135,12 +132,20 @@ mod tests {
     #[test]
     fn a_file_with_other_content_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let weight = &WEIGHTS[0];
-        assert_eq!(read_checked(folder.path(), weight), Err(Fault::Missing));
-        std::fs::write(folder.path().join(weight.file), b"something else").unwrap();
-        assert_eq!(read_checked(folder.path(), weight), Err(Fault::WrongContent));
-        let message = load(folder.path(), weight.file).unwrap_err().to_string();
+        let file = WEIGHTS[0].file;
+        assert_eq!(read_checked(folder.path(), file), Err(Fault::Missing));
+        std::fs::write(folder.path().join(file), b"something else").unwrap();
+        assert_eq!(read_checked(folder.path(), file), Err(Fault::WrongContent));
+        let message = load(folder.path(), file).unwrap_err().to_string();
         assert!(message.contains("tiny-det.onnx") && message.contains("SHA-256"), "{message}");
+    }
+
+    #[test]
+    fn every_file_has_its_checksum_on_the_list() {
+        for file in WEIGHTS.map(|weight| weight.file).into_iter().chain([RUNTIME_LIBRARY]) {
+            assert!(sha256_of(file).is_some_and(|sum| sum.len() == 64), "{file}");
+        }
+        assert_eq!(sha256_of("something else"), None);
     }
 
     #[test]

@@ -1,0 +1,31 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    /// Form of the log.
+    pub log_format: LogFormat,
+    /// Filter in the syntax of `tracing_subscriber`'s `EnvFilter`.
+    pub log_filter: String,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// Lines for people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log_format: LogFormat::Auto, log_filter: "info".into() }
+    }
+}
