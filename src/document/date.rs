@@ -153,6 +153,10 @@ fn date_at(tokens: &[Token], order: Order, century: Century) -> Option<(Date, us
                 return day(year, month, first.number?, century).map(|date| (date, named + 2));
             }
         }
+        // `1984-Mar-08`, as Canada writes it.
+        if first.n_digits == 4 && tokens[1].months.count_ones() == 1 && tokens[2].n_digits == 2 {
+            return day(first, tokens[1].months.trailing_zeros() as u8 + 1, tokens[2].number?, century).map(|date| (date, 3));
+        }
         if first.months.count_ones() == 1 && matches!(tokens[1].n_digits, 1 | 2) && tokens[2].n_digits == 4 {
             return day(&tokens[2], first.months.trailing_zeros() as u8 + 1, tokens[1].number?, century).map(|date| (date, 3));
         }
@@ -256,6 +260,7 @@ mod tests {
         check("30 MAR 1972", "1972-03-30");
         check("12AUG1964", "1964-08-12");
         check("Aug 31, 1977", "1977-08-31");
+        check("1984-Mar-08", "1984-03-08");
         check("30-10-1992 / 29-07-2029", "1992-10-30 2029-07-29");
     }
 

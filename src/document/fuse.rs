@@ -62,7 +62,13 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
             fused.warnings.push(format!("{} reads differently in two zones of the document", spoken(name)));
         }
         let least = if conflict && !agreed { LEAST_WHEN_OPPOSED } else { LEAST };
-        if is_key(name) && chosen.source == Source::Viz && chosen.confidence < least {
+        let is_weak = match chosen.source {
+            Source::Viz => is_key(name) && chosen.confidence < least,
+            // A zone whose digits contradict each other proves nothing; its names have no digit, and are what they are.
+            Source::Mrz => is_key(name) && !is_name(name) && !agreed && is_refuted(&chosen),
+            Source::SignedQr | Source::Pdf417 | Source::Qr | Source::Derived | Source::Remote => false,
+        };
+        if is_weak {
             fused.warnings.push(format!("{} was read with too little certainty to be given", spoken(name)));
             continue;
         }
@@ -77,6 +83,13 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
 /// The fields that tell who somebody is.
 fn is_key(name: FieldName) -> bool {
     matches!(name, FieldName::IdNumber | FieldName::DateOfBirth) || is_name(name)
+}
+
+/// Whether the zone's own digits speak against a reading of it: the composite digit, and that it was repaired or its own
+/// digit fails.
+fn is_refuted(candidate: &Candidate) -> bool {
+    let has = |check| candidate.checks.contains(&check);
+    has(Check::CompositeFailed) && (has(Check::Repaired) || has(Check::CheckDigitFailed))
 }
 
 fn leaves_open(candidate: &Candidate) -> bool {
@@ -111,7 +124,7 @@ fn trust(candidate: &Candidate) -> f32 {
     let has = |check| candidate.checks.contains(&check);
     let source = match candidate.source {
         // What the zone leaves open says less than any print: a year for a date, no sex, a number of noughts.
-        Source::Mrz if leaves_open(candidate) => 1.2,
+        Source::Mrz if leaves_open(candidate) || is_refuted(candidate) => 1.2,
         Source::SignedQr => 5.0,
         Source::Mrz if has(Check::CheckDigitOk) || has(Check::CompositeOk) => 4.0,
         Source::Pdf417 => 3.0,

@@ -20,6 +20,10 @@ pub(crate) enum Kind {
     GivenNames,
     /// The whole name, or one of the two parts: the other captions of the document decide.
     Name,
+    /// The second of two surnames with captions of their own.
+    SecondSurname,
+    /// The whole name, the surname on the first of its lines.
+    SurnameFirst,
     /// A middle name that belongs after the given names.
     MiddleName,
     /// A name of the holder that is not part of the name asked for: at birth, of a marriage, of an order.
@@ -165,7 +169,7 @@ fn forgiven(length: usize) -> usize {
 pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
     let compact = &line.compact.chars;
     let counts = Counts::of(compact);
-    let mut hits: Vec<(usize, usize, usize, Kinds)> = Vec::new();
+    let mut hits: Vec<Hit> = Vec::new();
     for phrase in PHRASES.iter() {
         let length = phrase.chars.len();
         let errors_allowed = forgiven(length);
@@ -184,23 +188,41 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
             bounded.min_by_key(|(_, _, errors)| *errors)
         });
         if let Some((start, end, errors)) = found {
-            hits.push((start, end, errors, phrase.kinds));
+            let whole_words = line.compact.ends_word(end, &line.chars);
+            hits.push(Hit { start, end, errors, kinds: phrase.kinds, whole_words });
         }
     }
-    // The longest with the fewest errors wins; what it covers is taken.
-    hits.sort_by_key(|(start, end, errors, _)| (std::cmp::Reverse((end - start).saturating_sub(3 * errors)), *start));
-    let mut taken: Vec<(usize, usize, usize, Kinds)> = Vec::new();
+    // The longest with the fewest errors wins; what it covers is taken. A phrase that ends within a word is another one:
+    // `Apellido / Surname` is no `Apellidos`.
+    hits.sort_by_key(|hit| {
+        let cut_word = if hit.whole_words { 0 } else { 2 };
+        (std::cmp::Reverse((hit.end - hit.start).saturating_sub(3 * hit.errors + cut_word)), hit.start)
+    });
+    let mut taken: Vec<Hit> = Vec::new();
     for hit in hits {
-        match taken.iter_mut().find(|other| hit.0 < other.1 && other.0 < hit.1) {
+        match taken.iter_mut().find(|other| hit.start < other.end && other.start < hit.end) {
             None => taken.push(hit),
             // The same words in two spellings (with and without a diacritic) mean both.
-            Some(other) if (other.0, other.1, other.2) == (hit.0, hit.1, hit.2) => other.3 = other.3.and(hit.3),
+            Some(other) if (other.start, other.end, other.errors) == (hit.start, hit.end, hit.errors) => {
+                other.kinds = other.kinds.and(hit.kinds);
+            }
             Some(_) => {}
         }
     }
-    taken.sort_by_key(|hit| hit.0);
+    taken.sort_by_key(|hit| hit.start);
     let origin = &line.compact.origin;
-    taken.into_iter().map(|(start, end, errors, kinds)| Caption { kinds, start: origin[start], end: origin[end - 1] + 1, errors }).collect()
+    let caption = |hit: Hit| Caption { kinds: hit.kinds, start: origin[hit.start], end: origin[hit.end - 1] + 1, errors: hit.errors };
+    taken.into_iter().map(caption).collect()
+}
+
+/// A phrase in a line's folded characters.
+struct Hit {
+    start: usize,
+    end: usize,
+    errors: usize,
+    kinds: Kinds,
+    /// It ends where a word ends.
+    whole_words: bool,
 }
 
 /// The phrase without errors at a place where words begin and end; phrases of six letters and more may have a word glued on.
@@ -246,6 +268,7 @@ mod tests {
             &[("SEXE", Kind::Sex), ("Sex", Kind::Sex), ("NATIONALITÉ", Kind::Nationality), ("Nationality", Kind::Nationality)],
         );
         check("D.O.B.01-05-1948", &[("D.O.B", Kind::BirthDate)]);
+        check("Apellido / Surname", &[("Apellido", Kind::Surname), ("Surname", Kind::Surname)]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ mod translit;
 mod viz;
 
 #[cfg(test)]
+mod specimens;
+#[cfg(test)]
 mod testing;
 
 pub use doubt::{doubtful_lines, faults};

@@ -18,7 +18,7 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
     }
     let latin: String = text.chars().map(|c| if is_foreign(c) { '\n' } else { c }).collect();
     let longest = latin.split('\n').max_by_key(|part| part.chars().filter(|c| c.is_alphabetic()).count())?;
-    let name = tidy(longest);
+    let name = without_title(tidy(longest));
     let letters = name.chars().filter(|c| c.is_alphabetic()).count();
     let others = name.chars().filter(|c| !c.is_alphabetic() && !matches!(c, ' ' | '-' | '\'' | '’' | '.' | ',')).count();
     if letters < 2 || others > 0 || name.chars().count() > LONGEST {
@@ -31,6 +31,16 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
     // A name is written in capitals or begins with one; recognised scribbles change case inside words.
     let odd = name.split([' ', '-', '\'', '’', '.']).filter(|word| is_odd(word)).count();
     (odd == 0).then_some(name)
+}
+
+/// The name without the title that some issuers print before it.
+fn without_title(name: String) -> String {
+    match name.split_once(' ') {
+        Some((title, rest)) if ["MR", "MRS", "MISS", "MS", "HERR", "FRAU"].contains(&fold(title.trim_end_matches('.')).as_str()) => {
+            rest.to_owned()
+        }
+        _ => name,
+    }
 }
 
 /// Whether a piece of print holds a word of headings or captions.
@@ -92,6 +102,7 @@ mod tests {
         check(": Ahmad Rashid", Some("Ahmad Rashid"));
         check("O'SULLIVAN", Some("O'SULLIVAN"));
         check("CONNOR MICHAEL,JR", Some("CONNOR MICHAEL, JR"));
+        check("Miss Kanlaya", Some("Kanlaya"));
         check("REPUBLIC OF UTOPIA", None);
         check("DRIVER LICENSE", None);
         check("123 MAIN STREET", None);

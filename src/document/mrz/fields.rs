@@ -7,6 +7,7 @@ use time::Date;
 use super::layout::{Checked, Layout, LineSpec};
 use super::zone::Zone;
 use super::{Mrz, certainty, check_digit, names, printed};
+use crate::document::agree::same_name;
 use crate::document::coded_date::{DateRole, from_yymmdd};
 use crate::document::country::{is_same_state, is_state_code, reported_code};
 use crate::document::field::{Candidate, Check, FieldName, IdType, Side, Source};
@@ -348,6 +349,7 @@ pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
     // A letter in the last cell: the name may go on beyond it.
     let is_full = mrz.lines[last_line_of_names].ends_with(|c: char| c.is_ascii_uppercase()) && mrz.layout != Layout::FrenchId;
     let has_given_names = mrz.readings.iter().any(|reading| reading.name == FieldName::GivenNames);
+    let surname = mrz.readings.iter().find(|reading| reading.name == FieldName::Surname).map(|reading| reading.value.clone());
     for reading in &mut mrz.readings {
         let may_be_cut = match reading.name {
             FieldName::GivenNames => is_full,
@@ -356,7 +358,11 @@ pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
         };
         let name = printed::ZoneName { text: &reading.value, may_be_cut, is_doubtful: reading.confidence < DOUBTFUL };
         if let Some(printed) = printed::find(&name, pages) {
-            reading.value = printed;
+            // What a name goes on with in print is not the surname, which issuers print behind it now and then.
+            reading.value = match &surname {
+                Some(surname) if may_be_cut && reading.name == FieldName::GivenNames => without(printed, surname),
+                _ => printed,
+            };
             reading.confidence = reading.confidence.max(MOST_WITHOUT_CHECK);
             reading.checks.push(Check::CrossMatch);
         }
@@ -372,6 +378,12 @@ pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
             full.checks.push(Check::CrossMatch);
         }
     }
+}
+
+/// A name without the words at its end that spell another one.
+fn without(name: String, other: &str) -> String {
+    let ends = name.match_indices(' ').find(|(at, _)| same_name(&name[at + 1..], other)).map(|(at, _)| at);
+    ends.map_or(name.clone(), |at| name[..at].trim_end().to_owned())
 }
 
 /// A birth date with the century that the page prints: a holder of a hundred years is rare and not impossible.

@@ -8,6 +8,10 @@ use crate::ocr::Page;
 const MAX_DIFFERENCES: usize = 1;
 /// Words shorter than this have to be the zone's exactly.
 const LEAST_LEN_FOR_DOUBT: usize = 4;
+/// Print that corrects a letter of the zone has to be as clear as this: a signature is not.
+const CLEAR: f32 = 0.93;
+/// Names of so few letters are found in many words: they have to be all that a line has.
+const MANY_PLACES: usize = 3;
 
 /// One name of the zone.
 pub(super) struct ZoneName<'a> {
@@ -27,10 +31,10 @@ pub(super) fn find(name: &ZoneName<'_>, pages: &[&Page]) -> Option<String> {
     }
     let lines = || pages.iter().flat_map(|page| &page.lines).filter(|line| !line.text.contains('<'));
     // An exact line first: a doubtful one elsewhere on the page must not win.
-    [false, true]
-        .into_iter()
-        .filter(|is_fuzzy| !is_fuzzy || name.is_doubtful)
-        .find_map(|is_fuzzy| lines().find_map(|line| in_line(&wanted, name.may_be_cut, is_fuzzy, &line.text)))
+    [false, true].into_iter().filter(|is_fuzzy| !is_fuzzy || name.is_doubtful).find_map(|is_fuzzy| {
+        let mut clear = lines().filter(|line| !is_fuzzy || line.confidence >= CLEAR);
+        clear.find_map(|line| in_line(&wanted, name.may_be_cut, is_fuzzy, &line.text))
+    })
 }
 
 /// A word of print with its place in the line, in bytes.
@@ -42,6 +46,9 @@ struct Word<'a> {
 
 fn in_line(wanted: &[&str], may_be_cut: bool, is_fuzzy: bool, line: &str) -> Option<String> {
     let words = words(line);
+    if wanted.concat().len() < MANY_PLACES && words.len() != wanted.len() {
+        return None;
+    }
     let first = (0..words.len()).find(|&first| {
         wanted.iter().enumerate().all(|(idx, wanted_word)| {
             let is_last = idx + 1 == wanted.len();
@@ -100,7 +107,7 @@ mod tests {
     use crate::ocr::Line;
 
     fn check(text: &str, may_be_cut: bool, is_doubtful: bool, printed: &[&str], expected: Option<&str>) {
-        let lines = printed.iter().map(|text| Line { text: (*text).to_owned(), ..Line::default() }).collect();
+        let lines = printed.iter().map(|text| Line { text: (*text).to_owned(), confidence: 0.98, ..Line::default() }).collect();
         let page = Page { lines, ..Page::default() };
         assert_eq!(find(&ZoneName { text, may_be_cut, is_doubtful }, &[&page]).as_deref(), expected, "{text} in {printed:?}");
     }

@@ -6,8 +6,8 @@ use regex_lite::Regex;
 
 use crate::document::layout::{Sheet, TextLine};
 
-/// Codes of states, territories and provinces; `AA` stands for any on specimens.
-const STATES: &str = "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR|GU|VI|AS|MP|AA|ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU";
+/// Codes of states, territories and provinces, and how Quebec writes its own; `AA` stands for any on specimens.
+const STATES: &str = "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR|GU|VI|AS|MP|AA|ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU|\\(QUEBEC\\)";
 
 /// An address and the lines it was read from.
 pub(super) struct AddressBlock {

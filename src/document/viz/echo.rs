@@ -5,7 +5,7 @@
 use crate::document::agree::spellings;
 use crate::document::field::{Candidate, Check, FieldName};
 use crate::document::person_name::{person_name, reading_order};
-use crate::document::text::{distance, squeeze};
+use crate::document::text::{distance, find_phrase, squeeze};
 
 use super::pairs::is_machine_zone;
 use super::{Context, candidate};
@@ -16,6 +16,8 @@ const MOST_WORDS: usize = 9;
 const SURE: f32 = 0.8;
 /// Print that is to overrule the zone has to be as clear as this.
 const CLEAR: f32 = 0.93;
+/// A zone's name that is surer than this is not corrected by what stands beside another one.
+const DOUBTFUL: f32 = 0.7;
 /// Given names of so many letters may have been cut off by the end of the zone's line.
 const ROOM: usize = 22;
 
@@ -24,11 +26,9 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let zone = |name| context.zones.iter().find(|candidate| candidate.name == name).map(|candidate| candidate.value.as_str());
     let surname = zone(FieldName::Surname).and_then(|value| printed(context, FieldName::Surname, value));
     let given = zone(FieldName::GivenNames).and_then(|value| printed(context, FieldName::GivenNames, value));
+    let surname = surname.or_else(|| beside_given(context, given.as_ref()?));
     let (surname, given) = match (surname, given) {
-        (None, None) => scattered(
-            context,
-            &format!("{}{}", zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default()),
-        ),
+        (None, None) => scattered(context, zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default()),
         found => found,
     };
     // A line with the whole name goes on with the surname.
@@ -54,6 +54,25 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
     found.extend(surname);
     found.extend(given);
     found
+}
+
+/// The surname that a zone spells badly, from the line that has the given names and it.
+fn beside_given(context: &Context<'_>, given: &Candidate) -> Option<Candidate> {
+    let zone = context.zones.iter().find(|candidate| candidate.name == FieldName::Surname)?;
+    if zone.confidence >= DOUBTFUL || given.confidence < CLEAR {
+        return None;
+    }
+    let at = given.raw.find(&given.value)?;
+    let (before, behind) = (given.raw[..at].trim(), given.raw[at + given.value.len()..].trim());
+    let rest = if behind.is_empty() { before } else { behind };
+    let surname = person_name(rest).filter(|surname| surname.len() == rest.len())?;
+    let wanted = squeeze(&zone.value);
+    // Most of the letters have to be the zone's, or the line goes on with something else.
+    let alike = spellings(&surname).iter().any(|spelling| 5 * distance(spelling, &wanted) <= 3 * wanted.len().max(spelling.len()));
+    let quad = given.quad.unwrap_or_default();
+    let mut found = candidate(FieldName::Surname, surname, &given.raw, given.side, given.confidence, quad);
+    found.checks.push(Check::CrossMatch);
+    alike.then_some(found)
 }
 
 /// The print of one part of the name.
@@ -83,6 +102,10 @@ fn spelled(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candi
             // A line of its own is likelier to be the field than a word in a signature or a remark; small letters beside
             // capitals elsewhere are a signature.
             let own_line = squeeze(&text) == squeeze(&print);
+            // Two letters are in many lines.
+            if wanted.len() < 3 && !own_line {
+                continue;
+            }
             let score = line.confidence + if own_line { 0.3 } else { 0.0 } + 0.002 * line.edges.height().min(50.0);
             if best.as_ref().is_none_or(|(least, _)| score > *least) {
                 let mut echo = candidate(name, print, &text, sheet.side, line.confidence, line.quad);
@@ -136,14 +159,19 @@ fn unclear(a: &str, b: &str) -> bool {
 }
 
 /// Surname and given names of a zone so blurred that they run into each other: lines of print whose letters are in it.
-fn scattered(context: &Context<'_>, zone: &str) -> (Option<Candidate>, Option<Candidate>) {
-    let zone = squeeze(zone);
+fn scattered(context: &Context<'_>, surname: &str, given: &str) -> (Option<Candidate>, Option<Candidate>) {
+    let zone: Vec<char> = squeeze(&format!("{surname}{given}")).chars().collect();
+    // Where what stands for the given names are fillers read as letters, a letter of the rest may be wrong too.
+    let is_garbled = squeeze(given).chars().all(|c| "ACKELS".contains(c));
     let mut found: Vec<Candidate> = Vec::new();
     for sheet in context.sheets {
         for line in sheet.lines.iter().filter(|line| !line.upright && line.confidence >= SURE && !is_machine_zone(line)) {
             let text: String = line.chars.iter().collect();
             let Some(print) = person_name(&text).filter(|print| squeeze(print).chars().count() >= 4) else { continue };
-            let inside = spellings(&print).iter().any(|spelling| zone.contains(spelling.as_str()));
+            let inside = spellings(&print).iter().any(|spelling| {
+                let letters: Vec<char> = spelling.chars().collect();
+                find_phrase(&zone, &letters, usize::from(is_garbled && letters.len() >= 7)).is_some()
+            });
             if inside && !found.iter().any(|other| squeeze(&other.value) == squeeze(&print)) {
                 found.push(candidate(FieldName::Surname, print, &text, sheet.side, 0.8 * line.confidence, line.quad));
             }

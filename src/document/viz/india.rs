@@ -125,7 +125,7 @@ fn shaped<'a>(rows: impl Iterator<Item = (&'a TextLine, &'a String)>, side: Side
 }
 
 /// The word in the shape of the pattern, and how many characters had to be read as their look-alikes.
-fn moulded(word: &str, pattern: &str) -> Option<(String, usize)> {
+pub(super) fn moulded(word: &str, pattern: &str) -> Option<(String, usize)> {
     let mut n_changed = 0;
     let value: Option<String> = word
         .chars()

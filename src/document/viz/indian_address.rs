@@ -16,20 +16,21 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
     static CAPTION: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\b(?:ADDRESS|ADDRES5|ADD)\b[ ]*[:.]?[ ]*|ADDRESS[:.]").expect("tested"));
     static PIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[^0-9])\d{3} ?\d{3}(?:[^0-9]|$)").expect("tested"));
-    let (first, caption) = texts.iter().enumerate().find_map(|(index, text)| {
+    let caption = texts.iter().enumerate().find_map(|(index, text)| {
         let hit = CAPTION.find(text).filter(|_| !text.contains("PLACE") && !text.contains("MAIL"))?;
-        Some((index, hit))
-    })?;
+        Some((index, (hit.start(), hit.end())))
+    });
+    let (first, caption) = caption.or_else(|| addressee(sheet, texts))?;
     let own = &sheet.lines[first];
     let height = own.edges.height();
-    let rest = own.slice(caption.end(), own.chars.len());
+    let rest = own.slice(caption.1, own.chars.len());
     let mut parts: Vec<String> = Vec::new();
     if rest.chars().filter(|c| c.is_ascii_alphanumeric()).count() > 2 {
         parts.push(rest.clone());
     }
     let done = |parts: &[String]| parts.last().is_some_and(|part| PIN.is_match(&part.to_uppercase()));
-    let caption_left = own.edges_of(caption.start(), caption.end()).left;
-    let value_left = own.edges_of(caption.end(), own.chars.len()).left;
+    let caption_left = own.edges_of(caption.0, caption.1).left;
+    let value_left = own.edges_of(caption.1, own.chars.len()).left;
     let mut floor = own.edges;
     let mut used = vec![first];
     while !done(&parts) && parts.len() < MOST_LINES {
@@ -65,8 +66,22 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
     (address.chars().count() > 6).then_some((address, first, relative))
 }
 
+/// The name below `To`, where a letter has its address without a caption, as if all of it were one.
+fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))> {
+    let to = texts.iter().position(|text| matches!(text.trim_end_matches([',', ':', ' ']), "TO"))?;
+    let own = sheet.lines[to].edges;
+    let height = own.height();
+    let below = sheet.lines.iter().enumerate().filter(|(_, line)| {
+        (line.edges.left - own.left).abs() < 2.0 * height && (0.5 * height..3.0 * height).contains(&(line.edges.middle() - own.middle()))
+    });
+    let named = below.filter(|(_, line)| person_name(&line.chars.iter().collect::<String>()).is_some());
+    let (name, line) = named.min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()))?;
+    Some((name, (0, line.chars.len())))
+}
+
 fn stops(text: &str) -> bool {
-    let words = ["DATE", "VALID", "ISSUE", "SIGN", "BLOOD", "NAME", "VID", "DOB", "AUTHORITY", "OFFICER", "WWW.", "HELP@", "1947"];
+    let words =
+        ["DATE", "VALID", "ISSUE", "SIGN", "BLOOD", "NAME", "VID", "DOB", "AUTHORITY", "OFFICER", "WWW.", "HELP@", "1947", "MOBILE"];
     words.iter().any(|word| text.contains(word)) || text.bytes().filter(u8::is_ascii_digit).count() >= 12
 }
 

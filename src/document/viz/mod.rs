@@ -5,14 +5,17 @@
 
 mod american_address;
 mod echo;
+mod french_licence;
 mod india;
 mod indian_address;
 mod labelled;
+mod mykad;
 mod north_america;
 mod numbered;
 mod pairs;
 mod pieces;
 mod shape;
+mod town;
 
 use time::Date;
 
@@ -51,6 +54,14 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     };
     if context.class.id_type == IdType::DrivingLicence && context.class.region == Region::Elsewhere {
         candidates.extend(numbered::read(context));
+        candidates.extend(french_licence::read(context));
+    }
+    if context.class.id_type == IdType::NationalId {
+        candidates.extend(mykad::read(context));
+    }
+    let has_address = candidates.iter().chain(context.zones).any(|candidate| candidate.name == FieldName::Address);
+    if !has_address && context.class.region == Region::Elsewhere {
+        candidates.extend(town::read(context));
     }
     candidates.extend(echo::read(context));
     candidates

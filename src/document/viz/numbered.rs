@@ -183,7 +183,8 @@ fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
             let tail = &rest.as_str()[at..];
             let hit = GLUED.captures(tail)?;
             let value = hit.get(2)?;
-            let starts = at > 3 && !rest.as_str()[..at].ends_with(['.', '/', '-']) && !tail.starts_with("46");
+            let before = rest.as_str()[..at].chars().last();
+            let starts = at > 3 && !before.is_some_and(|c| matches!(c, '.' | '/' | '-') || c.is_ascii_digit()) && !tail.starts_with("46");
             starts.then(|| (at, hit.get(1).map_or("", |c| c.as_str()).replace(' ', ""), at + value.start()))
         });
         let end = second.as_ref().map_or(line.chars.len(), |(at, ..)| rest.start() + at);

@@ -51,6 +51,11 @@ impl Pairing {
     }
 }
 
+/// Whether a text has capitals only.
+fn shouts(text: &str) -> bool {
+    text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
+}
+
 /// One caption, in all its languages.
 #[derive(Clone, Copy)]
 struct Label {
@@ -109,13 +114,26 @@ fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<(usize, Lab
             let between = line.slice(last.end, caption.start);
             if let Some(kinds) = joined(last.kinds, caption.kinds, &between) {
                 *last = Label { kinds, end: caption.end, edges: line.edges_of(*start, caption.end), ..*last };
+                join_last(line, &mut groups);
                 continue;
             }
         }
-        let edges = line.edges_of(caption.start, caption.end);
+        // A word and a slash before it are the caption in a script of its own: its value stands below both.
+        let start = if words.trim_end().ends_with('/') { before } else { caption.start };
+        let edges = line.edges_of(start, caption.end);
         groups.push((caption.start, Label { kinds: caption.kinds, kind: Kind::Other, edges, line: index, end: caption.end }));
     }
     groups
+}
+
+/// Joins the last two groups where they say the same: `Name, Vorname / Nom, Prénom`.
+fn join_last(line: &TextLine, groups: &mut Vec<(usize, Label)>) {
+    let [.., (start, before), (last_start, last)] = groups.as_slice() else { return };
+    let words = line.slice(before.end, *last_start).chars().any(char::is_alphanumeric);
+    let Some(kinds) = before.kinds.common(last.kinds).filter(|_| !words) else { return };
+    let joined = (*start, Label { kinds, end: last.end, edges: line.edges_of(*start, last.end), ..*before });
+    groups.truncate(groups.len() - 2);
+    groups.push(joined);
 }
 
 /// What two neighbouring captions mean together, if they are one caption.
@@ -130,7 +148,9 @@ fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
         None if a.is_name() && b.is_name() => {
             // `Surname and given names` announces the whole name; `Ime/Name` the part that the clearer word says.
             let both_clear = !a.has(Kind::Name) && !b.has(Kind::Name);
-            match (both_clear, linked || between.contains([',', '&'])) {
+            let linked = linked || between.contains([',', '&']);
+            match (both_clear, linked) {
+                (_, true) if a.has(Kind::Surname) && b == Kinds::one(Kind::GivenNames) => Some(Kinds::one(Kind::SurnameFirst)),
                 (true, true) => Some(Kinds::one(Kind::Name)),
                 (true, false) => None,
                 (false, _) => Some(if a.has(Kind::Name) { b } else { a }),
@@ -169,6 +189,8 @@ fn resolve_names(labels: &mut [Label]) {
     let (has_surname, has_given) = (clear(Kind::Surname), clear(Kind::GivenNames));
     for label in labels {
         let order = [
+            Kind::SurnameFirst,
+            Kind::SecondSurname,
             Kind::Relative,
             Kind::OtherName,
             Kind::BirthDate,
@@ -274,10 +296,23 @@ fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f
     }
     let below = (b.top - a.bottom) / height;
     if b.middle() > a.bottom - 0.1 * height && below < 2.2 {
+        // Germany stacks the captions of surname and name at birth, and then their values.
+        let stacked = |upper: &Label, lower: &Label| {
+            (upper.kind, lower.kind) == (Kind::Surname, Kind::OtherName)
+                && (0.0..0.6 * height).contains(&(lower.edges.top - upper.edges.bottom))
+                && (lower.edges.left - upper.edges.left).abs() < height
+        };
         let shielded = labels.iter().any(|other| {
-            other.edges.top > a.bottom - 0.3 * height && other.edges.bottom < b.top + 0.3 * height && other.edges.overlap_x(b) > 0.0
+            other.edges.top > a.bottom - 0.3 * height
+                && other.edges.bottom < b.top + 0.3 * height
+                && other.edges.overlap_x(b) > 0.0
+                && !stacked(label, other)
         });
-        let shield = if shielded { 0.8 } else { 0.0 };
+        let shield = match labels.iter().any(|other| stacked(other, label)) {
+            true => 0.4,
+            false if shielded => 0.8,
+            false => 0.0,
+        };
         return Some((Relation::Below, 0.2 + 0.5 * below.max(0.0) + (0.12 * near_left).min(0.7) + shield));
     }
     let above = (a.top - b.bottom) / height;
@@ -301,11 +336,20 @@ fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
         }
     }
     match votes {
-        [0, 0, above] if above >= 2 => Some(Relation::Above),
+        [0, beside, above] if above >= 2 && above > beside => Some(Relation::Above),
+        [_, _, 0] if names_stand_above(labels, bids) => Some(Relation::Above),
         [below, beside, _] if below > beside => Some(Relation::Below),
         [below, beside, _] if beside > below => Some(Relation::Right),
         _ => None,
     }
+}
+
+/// Whether the names of a side without other captions stand above theirs, as Colombia prints them.
+fn names_stand_above(labels: &[Label], bids: &[Bid]) -> bool {
+    let names: Vec<usize> =
+        (0..labels.len()).filter(|index| matches!(labels[*index].kind, Kind::Surname | Kind::GivenNames | Kind::Name)).collect();
+    let nearest = |label: usize| bids.iter().filter(|bid| bid.label == label).min_by(|a, b| a.cost.total_cmp(&b.cost));
+    names.len() >= 2 && names.iter().all(|label| nearest(*label).is_some_and(|bid| bid.relation == Relation::Above))
 }
 
 /// The value with the lines that continue it.
@@ -330,7 +374,7 @@ fn extended(
     };
     let most = match label.kind {
         // Beside captions, the next row is the next caption's.
-        Kind::Surname | Kind::GivenNames if relation == Relation::Below => 1,
+        Kind::Surname | Kind::GivenNames | Kind::SurnameFirst if relation == Relation::Below => 1,
         Kind::Name if relation == Relation::Below => 2,
         Kind::Address => 4,
         _ => 0,
@@ -341,8 +385,12 @@ fn extended(
             let height = last.height().max(piece.edges.height());
             let gap = piece.edges.top - last.bottom;
             let follows = piece.edges.middle() > last.bottom - 0.1 * height && gap < 0.45 * height;
-            let aligned = (piece.edges.left - start.edges.left).abs() < if label.kind == Kind::Address { 2.0 } else { 0.5 } * height
-                || (label.kind == Kind::Address && piece.edges.overlap_x(&pair.edges) > 0.5 * piece.edges.width());
+            let is_address = label.kind == Kind::Address;
+            let aligned = (piece.edges.left - start.edges.left).abs() < if is_address { 2.0 } else { 0.5 } * height
+                || is_address && piece.edges.overlap_x(&pair.edges) > 0.5 * piece.edges.width()
+                || is_address && (piece.edges.left - label.edges.left).abs() < height;
+            // What goes on in small letters, in two languages, is a caption that was not understood.
+            let caption = is_address && shouts(&start.text) && piece.text.contains('/') && !shouts(&piece.text);
             let ratio = piece.edges.height() / last.height();
             let alike = label.kind == Kind::Address || (0.75..1.33).contains(&ratio);
             let free = owner[*index].is_none() && piece.whole_line;
@@ -352,7 +400,7 @@ fn extended(
                     && other.edges.bottom < piece.edges.bottom
                     && other.edges.overlap_x(&piece.edges) > 0.0
             });
-            follows && aligned && alike && free && !captioned && fits(label.kind, &piece.text).is_some()
+            follows && aligned && alike && free && !captioned && !caption && fits(label.kind, &piece.text).is_some()
         });
         let Some((index, piece)) = next else { break };
         owner[index] = Some(usize::MAX);

@@ -10,9 +10,14 @@ pub(crate) fn fits(kind: Kind, text: &str) -> Option<f32> {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let digits = text.chars().filter(char::is_ascii_digit).count();
     match kind {
-        Kind::Surname | Kind::GivenNames | Kind::Name | Kind::MiddleName | Kind::OtherName | Kind::Relative => {
-            (!text.contains(['/', '|', ':']) && person_name(text).is_some()).then_some(0.0)
-        }
+        Kind::Surname
+        | Kind::SecondSurname
+        | Kind::SurnameFirst
+        | Kind::GivenNames
+        | Kind::Name
+        | Kind::MiddleName
+        | Kind::OtherName
+        | Kind::Relative => (!text.contains(['/', '|', ':']) && person_name(text).is_some()).then_some(0.0),
         Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate => has_date(text).then_some(0.0),
         Kind::BirthYear => (digits >= 4 && letters == 0).then_some(0.0),
         Kind::Sex => sex(text).map(|_| 0.0),
@@ -63,7 +68,7 @@ fn national(word: &str) -> Option<&'static str> {
         | "MEZCZYZNA" | "NAM" | "MIES" | "FERFI" | "MASHKULL" | "BARBAT" | "MUSKO" | "MOSKI" | "VYRAS" | "VIRIETIS" | "LAKILAKI" => "M",
         "FEMME" | "FRAU" | "WEIBLICH" | "DONNA" | "FEMMINA" | "MUJER" | "PEREMPUAN" | "KADIN" | "ZENSKI" | "ZENA" | "KOBIETA" | "NU"
         | "NAINEN" | "FEMER" | "FEMEIE" | "ZENSKO" | "ZENSKA" | "KVINDE" | "KVINNA" | "KVINNE" | "VROUW" | "MOTERIS" | "SIEVIETE" | "Z"
-        | "W" => "F",
+        | "W" | "K" | "N" => "F",
         _ => return None,
     })
 }
@@ -81,6 +86,10 @@ pub(crate) fn number(text: &str) -> Option<String> {
     let mut number = String::new();
     for word in text.split_whitespace() {
         let word = word.trim_end_matches([',', '.', ';', ':', '*']);
+        // `SERIA XT NR 483920`: the word between series and number is neither.
+        if !number.is_empty() && matches!(word, "NR" | "Nr" | "No" | "N°" | "Nº" | "№") {
+            continue;
+        }
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let letters = word.chars().filter(|c| c.is_ascii_uppercase()).count();
         let links = word.chars().filter(|c| matches!(c, '-' | '/' | '.' | '–')).count();
@@ -145,6 +154,7 @@ mod tests {
         let check = |text, expected: Option<&str>| assert_eq!(number(text).as_deref(), expected, "{text}");
         check("No. 1234567", Some("1234567"));
         check("ZS 0000177", Some("ZS 0000177"));
+        check("XT NR 483920", Some("XT 483920"));
         check("784-1979-1234567-1", Some("784-1979-1234567-1"));
         check("S00-000-001 CLASS", Some("S00-000-001"));
         check("01.01.2013", None);

@@ -1,0 +1,184 @@
+//! Names on cards of the United States and Canada: by the numbers of their fields, else by where they stand.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use crate::document::person_name::{person_name, reading_order};
+
+use super::super::american_address::AddressBlock;
+use super::Card;
+use super::marks::MARKS;
+
+/// Lines that the recogniser is less sure of are scribbles more often than names.
+const LEGIBLE: f32 = 0.65;
+
+/// Names as the card splits them.
+pub(super) struct Names {
+    pub(super) surname: Option<String>,
+    pub(super) given: Option<String>,
+    /// Index of the line of one of them.
+    pub(super) line: usize,
+    pub(super) confidence: f32,
+}
+
+impl Names {
+    pub(super) fn whole(&self) -> String {
+        reading_order(self.given.as_deref().unwrap_or_default(), self.surname.as_deref().unwrap_or_default())
+    }
+}
+
+impl Card<'_> {
+    pub(super) fn names(&self, address: Option<&AddressBlock>) -> Option<Names> {
+        let coded = self.coded_names(address);
+        if coded.surname.is_some() && coded.given.is_some() {
+            return Some(coded);
+        }
+        // One of the two lines carries its number legibly: the other stands directly above or below it.
+        if let Some(line) = coded.surname.is_some().then_some(coded.line) {
+            let given = self.neighbour(line, address, 1.0);
+            return Some(Names { confidence: if given.is_some() { 0.8 } else { 0.4 }, given, ..coded });
+        }
+        if let Some(line) = coded.given.is_some().then_some(coded.line)
+            && let Some(surname) = self.neighbour(line, address, -1.0)
+        {
+            return Some(Names { confidence: 0.8, surname: Some(surname), ..coded });
+        }
+        let block = address?;
+        let below = self.name_above(block.lines[0], 3.2)?;
+        let (first, first_line) = below;
+        match self.name_above(first_line, 2.6) {
+            Some((surname, _)) => {
+                Some(Names { surname: person_name(&surname), given: person_name(&first), line: first_line, confidence: 0.75 })
+            }
+            None if first.contains(' ') => {
+                // A whole name on one line: `SURNAME, GIVEN` or in reading order.
+                let (surname, given) = match first.split_once(',') {
+                    Some((surname, given)) if given.trim().len() > 2 => (Some(surname.trim().to_owned()), given.trim().to_owned()),
+                    _ => (None, first.clone()),
+                };
+                Some(Names { surname, given: Some(given), line: first_line, confidence: 0.7 })
+            }
+            None => None,
+        }
+    }
+
+    /// Names with the number or word of their field before them, in one box or in a box of its own.
+    fn coded_names(&self, address: Option<&AddressBlock>) -> Names {
+        static SURNAME: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"^(?:[1I|L][.:)]? ?|LN ?|1?\.? ?(?:LAST NAME|FAMILY NAME|SURNAME|NAME|NOM)[ .:/]+)$").expect("tested")
+        });
+        static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"^(?:[2Z][.:)]? ?|FN ?|2?\.? ?(?:FIRST(?: ?/ ?MIDDLE)? NAMES?|GIVEN NAMES?|FIRST|PRENOMS?)[ .:/]+)$")
+                .expect("tested")
+        });
+        let mut names = Names { surname: None, given: None, line: 0, confidence: 0.9 };
+        let numbered = self.lines().any(|(_, _, text)| text.starts_with("1 ") || text.starts_with("2 ") || text == "1" || text == "2");
+        let words = self.texts.iter().any(|text| text.starts_with("LN")) && self.texts.iter().any(|text| text.starts_with("FN"));
+        for (index, line, text) in self.lines() {
+            if line.confidence < LEGIBLE || MARKS.any.is_match(text) || address.is_some_and(|block| block.lines.contains(&index)) {
+                continue;
+            }
+            let digits = text.chars().take_while(char::is_ascii_digit).count();
+            let mut prefix = match text.as_bytes() {
+                [b'1' | b'2', ..] if digits == 1 => 1,
+                [b'L' | b'F', b'N', ..] if words => 2,
+                _ => captioned_prefix(text),
+            };
+            if prefix == 0 {
+                continue;
+            }
+            prefix += text[prefix..].chars().take_while(|c| matches!(c, '.' | ':' | ' ' | ')')).count();
+            let rest = line.slice(prefix, line.chars.len());
+            let value = match person_name(&rest) {
+                Some(name) => Some((name, index)),
+                // The number in a box of its own: the name is what stands beside it.
+                None if rest.is_empty() => self.beside(index).and_then(|other| person_name(&self.text(other)).map(|name| (name, other))),
+                None => None,
+            };
+            let Some((name, at)) = value else { continue };
+            let head = &text[..prefix];
+            if names.surname.is_none() && SURNAME.is_match(head) {
+                names.surname = Some(name);
+                names.line = at;
+            } else if names.given.is_none() && GIVEN.is_match(head) {
+                names.given = Some(name);
+                names.line = at;
+            }
+        }
+        if !numbered && !words && names.surname.is_some() != names.given.is_some() {
+            names.confidence = 0.7;
+        }
+        names
+    }
+
+    fn beside(&self, index: usize) -> Option<usize> {
+        let own = &self.sheet.lines[index];
+        let height = own.edges.height();
+        self.lines()
+            .filter(|(other, line, _)| {
+                *other != index && own.edges.same_row(&line.edges) && line.edges.left > own.edges.right - 0.5 * height
+            })
+            .map(|(other, line, _)| (line.edges.left - own.edges.right, other))
+            .filter(|(gap, _)| *gap < 3.0 * height)
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, other)| other)
+    }
+
+    /// The name on the line above (-1) or below (1) another, aligned with it.
+    fn neighbour(&self, index: usize, address: Option<&AddressBlock>, direction: f32) -> Option<String> {
+        let own = &self.sheet.lines[index];
+        let height = own.edges.height();
+        self.lines()
+            .filter(|(other, line, text)| {
+                let step = (line.edges.middle() - own.edges.middle()) * direction;
+                *other != index
+                    && step > 0.5 * height
+                    && step < 2.0 * height
+                    && (line.edges.left - own.edges.left).abs() < 2.0 * height
+                    && !address.is_some_and(|block| block.lines.contains(other))
+                    && !MARKS.any.is_match(text)
+            })
+            .filter_map(|(_, line, text)| {
+                let digits = text.chars().take_while(|c| matches!(c, '1' | '2' | '.' | ' ')).count();
+                let name = person_name(&line.slice(digits, line.chars.len()))?;
+                Some(((line.edges.middle() - own.edges.middle()).abs(), name))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| name)
+    }
+
+    /// The name on the line above another, within so many heights of a line, in capitals.
+    fn name_above(&self, index: usize, reach: f32) -> Option<(String, usize)> {
+        let own = &self.sheet.lines[index];
+        let height = own.edges.height();
+        self.lines()
+            .filter(|(other, line, text)| {
+                let step = own.edges.middle() - line.edges.middle();
+                *other != index
+                    && step > 0.5 * height
+                    && step < reach * height
+                    && (line.edges.left - own.edges.left).abs() < 2.0 * height
+                    && !MARKS.any.is_match(text)
+                    && line.confidence > 0.7
+            })
+            .filter_map(|(other, line, text)| {
+                let digits = text.chars().take_while(|c| matches!(c, '1' | '2' | '.' | ' ')).count();
+                let print = line.slice(digits, line.chars.len());
+                let name = person_name(&print)?;
+                let capitals = name.chars().filter(|c| c.is_uppercase()).count() * 2 > name.chars().filter(|c| c.is_alphabetic()).count();
+                capitals.then_some((own.edges.middle() - line.edges.middle(), name, other))
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name, other)| (name, other))
+    }
+}
+
+/// Length of a caption of a name at the beginning of a line.
+fn captioned_prefix(text: &str) -> usize {
+    static CAPTION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^[12]?\.? ?(?:LAST NAME|FAMILY NAME|SURNAME|FIRST(?: ?/ ?MIDDLE)? NAMES?|GIVEN NAMES?|NOM|PRENOMS?)[ .:/]+")
+            .expect("tested")
+    });
+    CAPTION.find(text).map_or(0, |caption| caption.end())
+}

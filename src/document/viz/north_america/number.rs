@@ -1,0 +1,94 @@
+//! The number of a licence or identity card of the United States or Canada.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use crate::document::date::{Century, Order, find_dates};
+
+use super::Card;
+use super::marks::MARKS;
+
+impl Card<'_> {
+    /// The licence's number, by its mark, or as the only print that looks like one.
+    pub(super) fn number(&self) -> Option<(String, usize, f32)> {
+        for (index, line, text) in self.lines() {
+            let Some(hit) = MARKS.number.find(text) else { continue };
+            let rest = line.slice(hit.end(), line.chars.len());
+            let end = MARKS.any.find(&text[hit.end()..]).map_or(rest.chars().count(), |next| next.start());
+            let mut value: String = rest.chars().take(end).collect();
+            // `4d DLN 9999999993 DOB`: the 3 is the number of the next field, as the 4d is of this one.
+            if hit.as_str().starts_with('4') && text[hit.end() + end..].starts_with('D') && value.trim_end().ends_with('3') {
+                value = value.trim_end().strip_suffix('3').unwrap_or_default().to_owned();
+            }
+            if let Some(number) = licence_number(&value) {
+                return Some((number, index, 0.9));
+            }
+            if !value.contains(|c: char| c.is_ascii_digit()) {
+                for other in self.near(index, hit.start(), hit.end()) {
+                    let text = &self.texts[other];
+                    let end = MARKS.any.find(text).map_or(text.len(), |next| next.start());
+                    if let Some(number) = licence_number(&self.sheet.lines[other].slice(0, end)) {
+                        return Some((number, other, 0.85));
+                    }
+                }
+            }
+        }
+        self.lone_number()
+    }
+
+    fn lone_number(&self) -> Option<(String, usize, f32)> {
+        static LONE: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"^(?:[A-Z]{0,3}\d{6,13}[A-Z]?|[A-Z]\d{2,4}-\d{3,4}-\d{3,4}(?:-\d{2,4})*|\d{2,4}[- ]\d{2,3}[- ]\d{3,4}|[A-Z](?: \d{3}){4})$")
+                .expect("tested")
+        });
+        let tallest = self.lines().map(|(_, line, _)| line.edges.height()).fold(0.0, f32::max);
+        let mut found: Vec<(String, usize)> = Vec::new();
+        for (index, line, text) in self.lines() {
+            let is_date = !find_dates(&self.text(index), Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty();
+            if LONE.is_match(text)
+                && !is_date
+                && line.confidence > 0.9
+                && line.edges.height() > 0.25 * tallest
+                && !found.iter().any(|(seen, _)| seen == text)
+            {
+                found.push((text.to_owned(), index));
+            }
+        }
+        match found.as_slice() {
+            [(number, index)] => Some((number.clone(), *index, 0.6)),
+            _ => None,
+        }
+    }
+}
+
+/// The number at the beginning of a value: letters, digits, blanks and hyphens as the state prints them.
+fn licence_number(value: &str) -> Option<String> {
+    // Ontario sets its hyphens apart.
+    let value = value.replace(" - ", "-");
+    let value = value.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let value = value.strip_prefix("NO").map(|rest| rest.trim_start_matches(['.', ':', ' '])).unwrap_or(value);
+    // The number of the next field (`3 DOB`) may have been left at the end.
+    let mut kept: Vec<&str> = Vec::new();
+    for word in value.split_whitespace() {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let shaped = !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-');
+        if !shaped || (!kept.is_empty() && word.chars().all(|c| c.is_ascii_uppercase()) && word.len() > 2) {
+            break;
+        }
+        kept.push(word);
+    }
+    while kept.len() > 1 && matches!(kept[kept.len() - 1], "3" | "9" | "4A" | "4B" | "15" | "12" | "9A" | "1") {
+        kept.pop();
+    }
+    let number = kept.join(" ");
+    if !find_dates(&number, Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty()
+        && number.len() < 12
+        && number.contains(['-', ' ', '/'])
+    {
+        return None;
+    }
+    let alnum = number.chars().filter(char::is_ascii_alphanumeric).count();
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    ((5..=20).contains(&alnum) && digits >= 3).then_some(number)
+}
