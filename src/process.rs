@@ -1,15 +1,11 @@
 //! One job from its object keys to a reading: a list of steps. Knows nothing of queues and retries.
 
-use std::time::Instant;
-
-use metrics::histogram;
-
 use crate::document::{Reading, mask_aadhaar};
 use crate::failure::{Class, Failure};
 use crate::job::Job;
 use crate::reader::Reader;
 use crate::storage::Storage;
-use crate::telemetry::metric::STEP_SECONDS;
+use crate::telemetry::StepTimes;
 
 /// What a job needs to be processed.
 pub struct Processor {
@@ -22,17 +18,15 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Reads the document that the job names.
+    /// Reads the document that the job names, and notes how long each step took.
     ///
     /// # Errors
     /// The first step's failure; [`Class::NoData`] when everything worked and nothing was found.
-    pub async fn process(&self, job: &Job) -> Result<Reading, Failure> {
+    pub async fn process(&self, job: &Job, steps: &mut StepTimes) -> Result<Reading, Failure> {
         let bucket = self.storage.bucket_of(job)?;
         let front = self.storage.image(bucket, &job.front);
         let back = job.back.as_ref().map(|key| self.storage.image(bucket, key));
-        let started = Instant::now();
-        let reading = self.reader.read(&front, back.as_ref()).await?;
-        histogram!(STEP_SECONDS, "step" => "read").record(started.elapsed());
+        let reading = self.reader.read(&front, back.as_ref(), steps).await?;
         if reading.fields.is_empty() {
             return Err(Failure::new(Class::NoData, "no field was found on the images"));
         }

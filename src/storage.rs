@@ -18,6 +18,7 @@ use futures_util::stream;
 use futures_util::{StreamExt, TryFutureExt};
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::config::{self, read_secret};
 use crate::failure::{Class, Dependency, Failure};
@@ -113,7 +114,8 @@ impl Storage {
         let overdue =
             move || Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store took longer than {timeout:?}"));
         let request = self.client.get_object().bucket(bucket).key(key.as_str()).send().map_err(|error| classify(&error));
-        let object = tokio::time::timeout_at(deadline, request).await.map_err(|_| overdue())??;
+        let span = tracing::info_span!("S3 GetObject", otel.kind = "client", rpc.system = "aws-api");
+        let object = tokio::time::timeout_at(deadline, request).instrument(span).await.map_err(|_| overdue())??;
         let len = u64::try_from(object.content_length().unwrap_or(0)).unwrap_or(0);
         if len == 0 {
             return Err(Failure::new(Class::BadImage, "the object is empty"));

@@ -14,6 +14,27 @@ private=$PWD/.private/tests
 # An outer setting would reach the tests' workers and the unit tests of the settings.
 for name in $(compgen -v IDMILL__ || true); do unset "$name"; done
 
+# fetch_rotel: the OTLP receiver that the traces are tested with is one program, in a Python package of its own.
+fetch_rotel() {
+  local tools=$PWD/.private/tools platform sum private wheel
+  export IDMILL_TEST_ROTEL=$tools/rotel
+  [ ! -x "$IDMILL_TEST_ROTEL" ] || return 0
+  case "$(uname -m)" in
+  x86_64) platform=manylinux_2_34_x86_64 sum=2f4117e58410c933e0dc042a268ef738dab2e3a5d63b5831209acdac2a6ddcb7 ;;
+  aarch64) platform=manylinux_2_34_aarch64 sum=4eb01f9e5d228e4086f63e16cf1d0fa6e92b724bde51f120932a742acec5b0ba ;;
+  *) fail "no rotel package is known for $(uname -m)" ;;
+  esac
+  need_pip
+  mkdir -p "$tools"
+  private=$(mktemp -d "$tools/.fetch.XXXXXX")
+  wheel=$(fetch_wheel "$platform" "$private" rotel==0.0.1a15)
+  has_sum "$sum" "$wheel" || fail "the package rotel has not the checksum it should have"
+  unpack_member "$wheel" rotel/rotel-agent "$private/rotel"
+  chmod 755 "$private/rotel"
+  mv -f "$private/rotel" "$IDMILL_TEST_ROTEL"
+  rm -rf "$private"
+}
+
 # Servers, weights and specimens, once.
 set_up() {
   step "Setting up"
@@ -55,6 +76,7 @@ run_unit() { cargo test --locked --lib --bins --examples; }
 run_integration() {
   # The page is tried in a browser.
   need_debian chromium chromium-driver
+  fetch_rotel
   cargo test --locked --test it
 }
 

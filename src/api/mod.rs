@@ -20,7 +20,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 
 use self::admission::Admission;
 use self::keys::{Access, KeyFile};
@@ -29,6 +28,7 @@ use self::page::Page;
 use crate::config::Settings;
 use crate::health::Health;
 use crate::reader::EmbeddedReader;
+use crate::telemetry::Metrics;
 
 pub use probes::probes;
 pub use server::{Patience, serve};
@@ -37,7 +37,7 @@ pub use server::{Patience, serve};
 ///
 /// # Errors
 /// The settings name no way to know callers, or a file of keys that cannot be used.
-pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, metrics: PrometheusHandle) -> anyhow::Result<Router> {
+pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, metrics: Metrics) -> anyhow::Result<Router> {
     let api = &settings.api;
     let access = match &api.keys_file {
         _ if api.open => Access::Open,

@@ -8,11 +8,14 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
+use opentelemetry::trace::Status;
 use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
 use super::error::{ApiError, Code};
 use crate::telemetry::metric::{REQUEST_SECONDS, REQUESTS};
+use crate::telemetry::{TraceContext, trace_id};
 
 /// Wraps one request.
 pub(super) async fn observe(request: Request, next: Next) -> Response {
@@ -22,9 +25,13 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     let method = known_method(request.method());
     // The route, not the path: a path is whatever the client writes.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", "request.id" = %request_id);
+    let span = tracing::info_span!("request", request.id = request_id, otel.name = format!("{method} {route}"), otel.kind = "server");
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    TraceContext::read(header).adopt(&span);
+    span.set_attribute("http.request.method", method);
+    span.set_attribute("http.route", route.clone());
 
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
 
     let error = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = &error {
@@ -42,6 +49,10 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
     let code = error.as_ref().map_or("", |error| error.code.name());
+    span.set_attribute("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.set_status(Status::error(code));
+    }
     counter!(REQUESTS, "route" => route.clone(), "status" => status.to_string(), "code" => code).increment(1);
     histogram!(REQUEST_SECONDS, "route" => route.clone()).record(elapsed);
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
@@ -51,6 +62,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     } else {
         tracing::info!(
             request.id = %request_id,
+            trace_id = trace_id(&span),
             http.status = status,
             http.code = code,
             duration_ms,

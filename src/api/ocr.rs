@@ -1,5 +1,6 @@
 //! `POST /ai/v1/ocr`: from the request to the answer, a list of steps.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::TryStreamExt;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::admission::Admission;
 use super::body::{self, Parts};
@@ -21,6 +22,7 @@ use crate::document::{Reading, answer, mask_aadhaar};
 use crate::failure::{Class, Failure};
 use crate::ocr::{self, ImageError, Limits};
 use crate::reader::EmbeddedReader;
+use crate::telemetry::StepTimes;
 
 /// What answering a document needs.
 pub(super) struct Service {
@@ -100,14 +102,15 @@ impl Service {
         let limits = self.limits;
         let parts = tokio::task::spawn_blocking(move || parse(&bytes, limits)).await.map_err(|_| ApiError::from(Code::Internal))??;
         let parsed = Instant::now();
-        let reading = self.reader.read(parts.front, parts.back).await.map_err(|failure| error_of(&failure))?;
+        let mut steps = StepTimes::default();
+        let reading = self.reader.read(parts.front, parts.back, &mut steps).await.map_err(|failure| error_of(&failure))?;
         let read = parsed.elapsed();
         self.admission.note(read);
         if reading.fields.is_empty() {
             return Err(Code::NoDocument.into());
         }
 
-        let timing = Timing { receive: received - started, parse: parsed - received, read };
+        let timing = Timing { receive: received - started, parse: parsed - received, read, steps };
         let reading = if self.mask_aadhaar { mask_aadhaar(reading) } else { reading };
         let answer = answer_json(&reading, options.details.then_some(&timing));
         Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), timing.header()], Json(answer)).into_response())
@@ -120,17 +123,24 @@ struct Timing {
     parse: Duration,
     /// In the engine, with the wait for an idle one.
     read: Duration,
+    /// The parts of `read`.
+    steps: StepTimes,
 }
 
 impl Timing {
     fn header(&self) -> (header::HeaderName, HeaderValue) {
         let [receive, parse, read] = [self.receive, self.parse, self.read].map(millis);
-        let text = format!("receive;dur={receive}, parse;dur={parse}, read;dur={read}");
+        let mut text = format!("receive;dur={receive}, parse;dur={parse}, read;dur={read}");
+        for (step, took) in self.steps.iter() {
+            let _ = write!(text, ", read-{};dur={}", step.as_str(), millis(took));
+        }
         (header::HeaderName::from_static("server-timing"), HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("")))
     }
 
     fn json(&self) -> Value {
-        json!({"receiveMs": millis(self.receive), "parseMs": millis(self.parse), "readMs": millis(self.read)})
+        let whole = [("receive", self.receive), ("parse", self.parse), ("read", self.read)].map(|(name, took)| (name.to_owned(), took));
+        let parts = self.steps.iter().map(|(step, took)| (format!("read.{}", step.as_str()), took));
+        whole.into_iter().chain(parts).map(|(name, took)| (format!("{name}Ms"), json!(millis(took)))).collect::<Map<_, _>>().into()
     }
 }
 

@@ -5,16 +5,16 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 use crate::health::Health;
+use crate::telemetry::Metrics;
 
 /// `/livez`, `/readyz` and `/metrics`, the same for the worker and the API.
 ///
 /// Liveness means that the process answers, and never asks the broker: a pod that is restarted because RabbitMQ is down
 /// makes an outage worse. Readiness says why the process takes no work.
-pub fn probes(health: Arc<Health>, metrics: PrometheusHandle) -> Router {
+pub fn probes(health: Arc<Health>, metrics: Metrics) -> Router {
     let ready = async |State(health): State<Arc<Health>>| {
         let reasons = health.reasons();
         let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,7 +1,8 @@
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{History, Outgoing, number};
+use super::message::{History, Outgoing, number, text};
+use crate::telemetry::TraceContext;
 
 /// One job as the broker handed it over, with the lease to settle it.
 ///
@@ -40,6 +41,11 @@ impl Delivery {
     /// What the message says its job has behind it.
     pub fn history(&self) -> History {
         self.inner.properties.headers().as_ref().map_or_else(|| History::of(&Default::default()), History::of)
+    }
+
+    /// Where the sender's trace stands.
+    pub fn trace_context(&self) -> TraceContext {
+        TraceContext::read(|name| self.inner.properties.headers().as_ref().and_then(|headers| text(headers, name)))
     }
 
     /// How often the broker delivered this very message before and got no answer: crashes, lost connections.

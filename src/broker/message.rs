@@ -5,6 +5,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::event::rfc3339;
 use crate::failure::Failure;
+use crate::telemetry::TraceContext;
 
 /// Names of our headers. A retry copy is a new message, so the broker's own counters start again with it; what a job
 /// has behind it travels in these.
@@ -141,6 +142,12 @@ impl Outgoing {
         self.with_header(header::CLASS, text_value(failure.class.as_str()))
             .with_header(header::REASON, text_value(&reason))
             .with_header(header::DEAD_SINCE, text_value(&rfc3339(now)))
+    }
+
+    /// The same message as the next place of a trace; an empty context leaves the sender's in place.
+    #[must_use]
+    pub fn with_trace_context(self, context: &TraceContext) -> Self {
+        context.headers().fold(self, |message, (name, value)| message.with_header(name, text_value(value)))
     }
 
     fn with_header(mut self, name: &str, value: AMQPValue) -> Self {

@@ -26,7 +26,7 @@ impl ServeArgs {
     /// # Errors
     /// What keeps the server from starting.
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        start_logging(&settings.telemetry)?;
+        let _spans = start_logging(&settings.telemetry)?;
         let metrics = start_metrics()?;
         let reader = EmbeddedReader::open(&settings.engine).context("failed to make the engine ready")?;
         let health = Arc::new(Health::default());

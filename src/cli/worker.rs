@@ -25,7 +25,7 @@ pub(super) struct WorkerArgs {}
 
 impl WorkerArgs {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        start_logging(&settings.telemetry)?;
+        let _spans = start_logging(&settings.telemetry)?;
         let metrics = start_metrics()?;
         let health = Arc::new(Health::default());
         let storage = Storage::new(settings.storage.clone()).await?;

@@ -51,7 +51,7 @@ pub struct Settings {
     pub api: Api,
     /// What must not leave the process in clear.
     pub privacy: Privacy,
-    /// Logs.
+    /// Logs and traces.
     pub telemetry: Telemetry,
 }
 
@@ -92,6 +92,7 @@ impl Settings {
         );
         ensure!(self.worker.job_budget >= Duration::from_secs(1), "worker.job_budget must be at least 1s");
         ensure!(!self.storage.bucket.is_empty(), "storage.bucket must not be empty");
+        ensure!((0.0..=1.0).contains(&self.telemetry.sample_ratio), "telemetry.sample_ratio must be between 0 and 1");
         for (key, delays) in [
             ("retry.delays", &self.retry.delays),
             ("retry.missing_delays", &self.retry.missing_delays),

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Logs.
+/// Logs and traces.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
@@ -9,6 +9,10 @@ pub struct Telemetry {
     pub log_format: LogFormat,
     /// Filter in the syntax of `tracing_subscriber`'s `EnvFilter`.
     pub log_filter: String,
+    /// Where traces are sent, as the address of a collector that takes OTLP over HTTP: `http://collector:4318`.
+    pub otlp_endpoint: Option<String>,
+    /// Share of traces that are kept, 0 to 1, where the sender of the job has not decided it.
+    pub sample_ratio: f64,
 }
 
 /// Form of the log.
@@ -26,6 +30,6 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log_format: LogFormat::Auto, log_filter: "info".into() }
+        Self { log_format: LogFormat::Auto, log_filter: "info".into(), otlp_endpoint: None, sample_ratio: 1.0 }
     }
 }

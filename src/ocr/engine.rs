@@ -18,6 +18,7 @@ use super::page::{Line, Page, Quad};
 use super::picture::Picture;
 use super::quality;
 use super::recognise::Recogniser;
+use super::spent::{Spent, Stopwatch};
 use super::weights::Weights;
 
 /// Why no page could be made.
@@ -54,6 +55,7 @@ pub struct Engine {
     accurate: Recogniser,
     line_orientation: LineOrientation,
     limits: Limits,
+    spent: Spent,
 }
 
 /// Long side of the picture that text is looked for in, in pixels. Found on evaluation documents: smaller loses the small
@@ -88,6 +90,7 @@ impl Engine {
             accurate: Recogniser::new(accurate, Alphabet::from_lines(&accurate_dictionary))?,
             line_orientation: LineOrientation::new(network(&weights.line_orientation)?),
             limits,
+            spent: Spent::default(),
         })
     }
 
@@ -96,8 +99,11 @@ impl Engine {
     /// # Errors
     /// The bytes are no image that can be read, or the runtime fails.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(Page, Original), OcrError> {
+        let mut watch = Stopwatch::start();
         let picture = Picture::new(decode(bytes, self.limits)?);
+        self.spent.decode += watch.lap();
         let (frame, quads) = self.find_lines(&picture)?;
+        self.spent.detect += watch.lap();
         let mut page = Page { width: frame.width, height: frame.height, to_original: frame.to_picture.to_f32(), ..Page::default() };
         for quad in &quads {
             let seen = self.fast.read(&picture, quad)?;
@@ -106,9 +112,11 @@ impl Engine {
                 page.lines.push(line);
             }
         }
+        self.spent.recognise += watch.lap();
         order::sort(&mut page.lines);
         page.quality = quality::measure(&picture, &frame, &quads);
         page.codes = codes::on_page(&picture, &frame);
+        self.spent.detect += watch.lap();
         Ok((page, Original { picture, frame }))
     }
 
@@ -119,6 +127,7 @@ impl Engine {
     /// # Errors
     /// The runtime fails.
     pub fn read_again(&mut self, page: &mut Page, original: &Original, lines: &[usize]) -> Result<(), OcrError> {
+        let mut watch = Stopwatch::start();
         for idx in lines {
             let Some(line) = page.lines.get_mut(*idx) else { continue };
             let seen = self.accurate.read(&original.picture, &original.frame.to_picture.map_quad(&line.quad))?;
@@ -127,7 +136,13 @@ impl Engine {
                 *line = again;
             }
         }
+        self.spent.recognise += watch.lap();
         Ok(())
+    }
+
+    /// Where the time of reading went since this was last asked.
+    pub fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
     }
 
     /// The upright frame of a picture, and the boxes of its lines in pixels of the picture, in reading direction.

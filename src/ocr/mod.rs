@@ -22,6 +22,7 @@ mod page;
 mod picture;
 mod quality;
 mod recognise;
+mod spent;
 mod weights;
 
 pub use codes::find as find_codes;
@@ -31,4 +32,5 @@ pub use engine::{Engine, OcrError, Original};
 pub use error::ImageError;
 pub use network::RunError;
 pub use page::{Code, CodeKind, LATTICE_ALPHABET, Lattice, Line, Page, Point, Quad, Quality};
+pub use spent::Spent;
 pub use weights::{Fault, RUNTIME_LIBRARY, WEIGHTS, Weight, Weights, find_folder, read_checked};

@@ -4,16 +4,21 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use bytes::Bytes;
+use metrics::gauge;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config;
 use crate::document::{self, Reading, Side};
 use crate::failure::{Class, Failure};
-use crate::ocr::{Canvas, Engine, Limits, OcrError, Original, Page, Weights, find_folder};
+use crate::ocr::{Canvas, Engine, Limits, OcrError, Original, Page, Spent, Weights, find_folder};
+use crate::telemetry::metric::ENGINE_WAITING;
+use crate::telemetry::{Step, StepTimes};
 
 /// Reads documents with the engines inside; cloning shares them.
 #[derive(Clone)]
@@ -59,14 +64,36 @@ impl EmbeddedReader {
     ///
     /// # Errors
     /// `BadImage` names the side at fault; `Internal` is ours.
-    pub async fn read(&self, front: Bytes, back: Option<Bytes>) -> Result<Reading, Failure> {
+    pub async fn read(&self, front: Bytes, back: Option<Bytes>, steps: &mut StepTimes) -> Result<Reading, Failure> {
         let internal = |what: &str| Failure::new(Class::Internal, what);
-        let _permit = self.permits.acquire().await.map_err(|_| internal("the reader is closed"))?;
+        let _permit = self.wait_for_an_engine(steps).await.ok_or_else(|| internal("the reader is closed"))?;
         let reader = self.clone();
-        let span = tracing::Span::current();
-        tokio::task::spawn_blocking(move || span.in_scope(|| reader.read_here(&front, back.as_deref())))
-            .await
-            .unwrap_or_else(|_| Err(internal("reading the document was cut off")))
+        let span = tracing::info_span!("read document");
+        let reading = tokio::task::spawn_blocking(move || {
+            span.in_scope(|| {
+                let outcome = reader.guarded(&front, back.as_deref());
+                if let Ok(read) = &outcome {
+                    for (step, took) in read.steps() {
+                        span.set_attribute(format!("idmill.{}.duration", step.as_str()), took.as_secs_f64());
+                    }
+                }
+                outcome
+            })
+        });
+        let read = reading.await.unwrap_or_else(|_| Err(internal("reading the document was cut off")))?;
+        for (step, took) in read.steps() {
+            steps.add(step, took);
+        }
+        Ok(document::in_original_frame(read.reading, &read.pages))
+    }
+
+    async fn wait_for_an_engine(&self, steps: &mut StepTimes) -> Option<SemaphorePermit<'_>> {
+        let started = Instant::now();
+        let waiting = Waiting::start();
+        let permit = self.permits.acquire().await.ok();
+        drop(waiting);
+        steps.add(Step::Wait, started.elapsed());
+        permit
     }
 
     /// Reads one document on the calling thread, waiting for an idle engine.
@@ -110,11 +137,38 @@ struct Read {
     reading: Reading,
     pages: Vec<(Side, Page)>,
     originals: Vec<Original>,
+    spent: Spent,
+    parsing: Duration,
+}
+
+impl Read {
+    fn steps(&self) -> [(Step, Duration); 4] {
+        let Spent { decode, detect, recognise } = self.spent;
+        [(Step::Decode, decode), (Step::Detect, detect), (Step::Recognise, recognise), (Step::Parse, self.parsing)]
+    }
+}
+
+/// A document that waits for an engine, for as long as this lives.
+struct Waiting;
+
+impl Waiting {
+    fn start() -> Self {
+        gauge!(ENGINE_WAITING).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        gauge!(ENGINE_WAITING).decrement(1.0);
+    }
 }
 
 /// Reads both sides with the fast recogniser, then with the accurate one what matters and was not read with certainty.
 fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<Read, Failure> {
     let today = OffsetDateTime::now_utc().date();
+    // What an earlier document left when it failed.
+    engine.take_spent();
     let mut pages = Vec::new();
     let mut originals = Vec::new();
     for (side, bytes) in [(Side::Front, Some(front)), (Side::Back, back)] {
@@ -123,20 +177,23 @@ fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<
         pages.push((side, page));
         originals.push(original);
     }
-    let reading = document::read(&pages, today);
+    let started = Instant::now();
+    let mut reading = document::read(&pages, today);
     let doubtful = document::doubtful_lines(&reading, &pages);
-    if doubtful.iter().all(Vec::is_empty) {
-        return Ok(Read { reading, pages, originals });
+    let mut parsing = started.elapsed();
+    if doubtful.iter().any(|lines| !lines.is_empty()) {
+        let mut second_look = pages.clone();
+        for (((side, page), original), lines) in second_look.iter_mut().zip(&originals).zip(&doubtful) {
+            engine.read_again(page, original, lines).map_err(|error| failure(*side, &error))?;
+        }
+        let started = Instant::now();
+        let second = document::read(&second_look, today);
+        if document::faults(&second) <= document::faults(&reading) {
+            (reading, pages) = (second, second_look);
+        }
+        parsing += started.elapsed();
     }
-    let mut second_look = pages.clone();
-    for (((side, page), original), lines) in second_look.iter_mut().zip(&originals).zip(&doubtful) {
-        engine.read_again(page, original, lines).map_err(|error| failure(*side, &error))?;
-    }
-    let second = document::read(&second_look, today);
-    if document::faults(&second) > document::faults(&reading) {
-        return Ok(Read { reading, pages, originals });
-    }
-    Ok(Read { reading: second, pages: second_look, originals })
+    Ok(Read { reading, pages, originals, spent: engine.take_spent(), parsing })
 }
 
 fn failure(side: Side, error: &OcrError) -> Failure {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use bytes::Bytes;
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::embedded::EmbeddedReader;
 use super::remote::RemoteReader;
@@ -14,6 +15,7 @@ use crate::circuit::{Circuit, Limits, Signal};
 use crate::config::{ReaderOrder, Settings};
 use crate::document::{FieldName, Reading};
 use crate::failure::{Class, Dependency, Failure};
+use crate::telemetry::{Step, StepTimes};
 
 /// Whoever reads documents for this process.
 pub struct Reader {
@@ -67,13 +69,13 @@ impl Reader {
     ///
     /// # Errors
     /// What the images, their store, the engine or the hosted API has against it.
-    pub async fn read(&self, front: &ImageSource, back: Option<&ImageSource>) -> Result<Reading, Failure> {
+    pub async fn read(&self, front: &ImageSource, back: Option<&ImageSource>, steps: &mut StepTimes) -> Result<Reading, Failure> {
         match &self.order {
-            Order::Embedded(embedded) => self.read_embedded(embedded, front, back).await,
-            Order::Remote(remote) => remote.read(front, back).await,
+            Order::Embedded(embedded) => self.read_embedded(embedded, front, back, steps).await,
+            Order::Remote(remote) => ask(remote, front, back, steps).await,
             Order::RemoteThenEmbedded { remote, embedded, circuit } => {
                 if may_ask(circuit) {
-                    let outcome = remote.read(front, back).await;
+                    let outcome = ask(remote, front, back, steps).await;
                     if !note(circuit, &outcome) {
                         // The worker must not pause for this dependency: there is another reader.
                         return outcome
@@ -81,10 +83,10 @@ impl Reader {
                     }
                     tracing::warn!("the OCR API is out of order, documents are read by the engine inside meanwhile");
                 }
-                self.read_embedded(embedded, front, back).await
+                self.read_embedded(embedded, front, back, steps).await
             }
             Order::EmbeddedThenRemote { embedded, remote, required } => {
-                let outcome = self.read_embedded(embedded, front, back).await;
+                let outcome = self.read_embedded(embedded, front, back, steps).await;
                 let is_enough = match &outcome {
                     Ok(reading) => !reading.fields.is_empty() && required.iter().all(|name| !reading.value(*name).is_empty()),
                     Err(failure) => failure.class != Class::Internal,
@@ -92,7 +94,7 @@ impl Reader {
                 if is_enough {
                     return outcome;
                 }
-                match (outcome, remote.read(front, back).await) {
+                match (outcome, ask(remote, front, back, steps).await) {
                     (_, Ok(reading)) => Ok(reading),
                     // A reading that misses a field is worth more than a refusal to complete it.
                     (Ok(reading), Err(_)) if !reading.fields.is_empty() => Ok(reading),
@@ -102,18 +104,28 @@ impl Reader {
         }
     }
 
-    async fn read_embedded(&self, embedded: &EmbeddedReader, front: &ImageSource, back: Option<&ImageSource>) -> Result<Reading, Failure> {
+    async fn read_embedded(
+        &self,
+        embedded: &EmbeddedReader,
+        front: &ImageSource,
+        back: Option<&ImageSource>,
+        steps: &mut StepTimes,
+    ) -> Result<Reading, Failure> {
+        let started = Instant::now();
         let fetch_back = async {
             match back {
                 Some(back) => back.read_all(self.max_image_bytes).await.map(Some),
                 None => Ok(None),
             }
         };
-        let (front, back) = tokio::try_join!(front.read_all(self.max_image_bytes), fetch_back)?;
+        let fetching = async { tokio::try_join!(front.read_all(self.max_image_bytes), fetch_back) };
+        let fetched = fetching.instrument(tracing::info_span!("fetch images")).await;
+        steps.add(Step::Fetch, started.elapsed());
+        let (front, back) = fetched?;
         let front = Bytes::from(front);
         // Some clients send a single side twice; it need not be read twice.
         let back = back.map(Bytes::from).filter(|back| *back != front);
-        embedded.read(front, back).await
+        embedded.read(front, back, steps).await
     }
 }
 
@@ -127,6 +139,13 @@ impl std::fmt::Debug for Reader {
         };
         f.debug_struct("Reader").field("order", &order).finish_non_exhaustive()
     }
+}
+
+async fn ask(remote: &RemoteReader, front: &ImageSource, back: Option<&ImageSource>, steps: &mut StepTimes) -> Result<Reading, Failure> {
+    let started = Instant::now();
+    let outcome = remote.read(front, back).await;
+    steps.add(Step::Ask, started.elapsed());
+    outcome
 }
 
 fn required_field(name: &str) -> anyhow::Result<FieldName> {

@@ -1,12 +1,15 @@
 //! One job from delivery to settlement. The order is the promise: publish, confirm, acknowledge.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use metrics::{counter, histogram};
+use opentelemetry::trace::Status;
 use time::OffsetDateTime;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::kept::Key;
 use super::{Worker, makes_topology};
@@ -17,7 +20,8 @@ use crate::event::{Event, Subject};
 use crate::failure::{Class, Dependency, Failure};
 use crate::job::{Job, JobId, Metadata};
 use crate::retry::{self, Verdict};
-use crate::telemetry::metric::{JOB_SECONDS, JOBS, KEPT_RESULTS, PUBLISH_FAILURES, STEP_SECONDS};
+use crate::telemetry::metric::{DELIVERIES, JOB_SECONDS, JOBS, KEPT_RESULTS, PUBLISH_FAILURES};
+use crate::telemetry::{Step, StepTimes, TraceContext, trace_id};
 
 /// Pauses before trying again at once, in the same process: a blip heals here without burning an attempt, and an outage
 /// shows itself here, before the job is judged.
@@ -38,6 +42,20 @@ struct Run<'a> {
     history: History,
     job_id: JobId,
     metadata: Metadata,
+    steps: Mutex<StepTimes>,
+}
+
+/// The job's span, which goes on with the sender's trace where there is one.
+fn job_span(run: &Run<'_>) -> Span {
+    let queue = run.worker.names.jobs.as_str();
+    let span = tracing::info_span!("job", job.id = run.job_id.as_str(), otel.name = format!("process {queue}"), otel.kind = "consumer");
+    run.delivery.trace_context().adopt(&span);
+    span.set_attribute("messaging.system", "rabbitmq");
+    span.set_attribute("messaging.operation.type", "process");
+    span.set_attribute("messaging.destination.name", queue.to_owned());
+    span.set_attribute("messaging.message.body.size", run.delivery.body().len() as i64);
+    span.set_attribute("idmill.attempt", i64::from(run.history.attempt));
+    span
 }
 
 /// Runs one job to its settlement, and says how it went in one line.
@@ -48,9 +66,11 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
     let job_id = JobId::of_message(delivery.body(), delivery.message_id());
     let parsed = Job::parse(delivery.body(), delivery.message_id());
     let metadata = parsed.as_ref().map(|job| job.metadata.clone()).unwrap_or_default();
-    let run = Run { worker, delivery: &delivery, history, job_id, metadata };
+    let run = Run { worker, delivery: &delivery, history, job_id, metadata, steps: Mutex::default() };
+    counter!(DELIVERIES, "redelivered" => delivery.redelivered().to_string()).increment(1);
+    let span = job_span(&run);
 
-    let end = run.to_the_end(parsed).await;
+    let end = run.to_the_end(parsed).instrument(span.clone()).await;
     let took_ms = started.elapsed().as_millis() as u64;
     let (outcome, class) = match &end {
         Ok(End::Read { .. }) => ("read", "none"),
@@ -61,37 +81,36 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
     };
     counter!(JOBS, "outcome" => outcome, "class" => class).increment(1);
     histogram!(JOB_SECONDS, "outcome" => outcome).record(started.elapsed());
+    span.set_attribute("idmill.outcome", outcome);
+    if class != "none" {
+        span.set_attribute("error.type", class);
+        span.set_status(Status::error(class));
+    }
     let (job, attempt, redelivered) = (run.job_id.as_str(), run.history.attempt, delivery.redelivered());
+    let trace_id = trace_id(&span);
+    let steps = run.steps();
+    // The fields that every line about a job has; steps that were not run are left out.
+    macro_rules! log {
+        ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
+            tracing::$level!(
+                job.id = job, trace_id, outcome, class, attempt, redelivered, $($name = $value,)* took_ms,
+                fetch_ms = steps.millis(Step::Fetch), wait_ms = steps.millis(Step::Wait), decode_ms = steps.millis(Step::Decode),
+                detect_ms = steps.millis(Step::Detect), recognise_ms = steps.millis(Step::Recognise), parse_ms = steps.millis(Step::Parse),
+                ask_ms = steps.millis(Step::Ask), publish_ms = steps.millis(Step::Publish),
+                $message
+            )
+        };
+    }
     match &end {
-        Ok(End::Read { kept }) => tracing::info!(job.id = job, outcome, attempt, redelivered, kept, took_ms, "document read"),
+        Ok(End::Read { kept }) => log!(info, "document read", kept = kept),
         Ok(End::Retried(failure, delay)) => {
-            tracing::warn!(
-                job.id = job,
-                outcome,
-                class,
-                attempt,
-                delay_ms = delay.as_millis() as u64,
-                took_ms,
-                reason = failure.reason,
-                "job will be tried again"
-            );
+            log!(warn, "job will be tried again", delay_ms = delay.as_millis() as u64, reason = failure.reason);
         }
         Ok(End::Deferred(failure, delay)) => {
-            tracing::warn!(
-                job.id = job,
-                outcome,
-                class,
-                attempt,
-                delay_ms = delay.as_millis() as u64,
-                took_ms,
-                reason = failure.reason,
-                "job put off, no attempt burned"
-            );
+            log!(warn, "job put off, no attempt burned", delay_ms = delay.as_millis() as u64, reason = failure.reason);
         }
-        Ok(End::DeadLettered(failure)) => {
-            tracing::warn!(job.id = job, outcome, class, attempt, took_ms, reason = failure.reason, "job dead-lettered")
-        }
-        Err(LeaseLost) => tracing::warn!(job.id = job, outcome, attempt, took_ms, "lost the lease on a job: the broker delivers it again"),
+        Ok(End::DeadLettered(failure)) => log!(warn, "job dead-lettered", reason = failure.reason),
+        Err(LeaseLost) => log!(warn, "lost the lease on a job: the broker delivers it again"),
     }
 }
 
@@ -133,13 +152,15 @@ impl Run<'_> {
         tokio::pin!(budget);
         let mut last = None;
         for pause in IMMEDIATE.into_iter().map(Some).chain([None]) {
-            let attempt = AssertUnwindSafe(self.worker.processor.process(job)).catch_unwind();
+            let mut steps = StepTimes::default();
+            let attempt = AssertUnwindSafe(self.worker.processor.process(job, &mut steps)).catch_unwind();
             let outcome = tokio::select! {
                 biased;
                 () = self.delivery.lease().cancelled() => return Err(LeaseLost),
                 outcome = attempt => outcome.unwrap_or_else(|_| Err(Failure::new(Class::Internal, "reading the document panicked: a fault of idmill"))),
                 () = &mut budget => return Ok(Err(last.unwrap_or_else(|| self.over_budget()))),
             };
+            self.steps().extend(steps);
             self.worker.circuits.note_outcome(&outcome, self.worker.params.reads_remotely);
             let Err(failure) = outcome else { return Ok(outcome) };
             let may_heal_at_once = failure.class == Class::Unavailable
@@ -152,6 +173,10 @@ impl Run<'_> {
             }
         }
         Ok(Err(last.unwrap_or_else(|| self.over_budget())))
+    }
+
+    fn steps(&self) -> MutexGuard<'_, StepTimes> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn over_budget(&self) -> Failure {
@@ -179,7 +204,7 @@ impl Run<'_> {
             }
             Verdict::DeadLetter => {
                 let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(&failure, now);
-                self.publish(&letter).await?;
+                self.publish(letter).await?;
                 // A reply_to that is not allowed is not asked; its failure is told to everyone.
                 let exchange = reply_exchange.unwrap_or_else(|| self.worker.names.events.clone());
                 self.reply(&exchange, &Event::failed(self.subject(), &failure, self.history.attempt, now)).await?;
@@ -191,7 +216,7 @@ impl Run<'_> {
 
     async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
         let copy = self.delivery.copy_to(&self.worker.names.hold(delay)).with_history(history);
-        self.publish(&copy).await?;
+        self.publish(copy).await?;
         self.delivery.ack().await
     }
 
@@ -216,13 +241,13 @@ impl Run<'_> {
     async fn reply(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
         let message =
             Outgoing::json(exchange, event.routing_key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
-        self.publish(&self.delivery.answered_by(message)).await?;
+        self.publish(self.delivery.answered_by(message)).await?;
         self.worker.circuits.note(Dependency::Reply, Signal::Healthy, "");
         Ok(())
     }
 
     /// Publishes for as long as the lease lasts.
-    async fn publish(&self, message: &Outgoing) -> Result<(), LeaseLost> {
+    async fn publish(&self, message: Outgoing) -> Result<(), LeaseLost> {
         let started = Instant::now();
         let note = |error: &PublishError| {
             counter!(PUBLISH_FAILURES).increment(1);
@@ -236,9 +261,16 @@ impl Run<'_> {
                 PublishError::Refused | PublishError::Unavailable(_) => {}
             }
         };
-        self.worker.publisher.publish_until(message, self.delivery.lease(), note).await.map_err(|_| LeaseLost)?;
+        let destination = if message.exchange.is_empty() { &message.routing_key } else { &message.exchange };
+        let span = tracing::info_span!("publish", otel.name = format!("publish {destination}"), otel.kind = "producer");
+        span.set_attribute("messaging.system", "rabbitmq");
+        span.set_attribute("messaging.operation.type", "send");
+        span.set_attribute("messaging.destination.name", destination.clone());
+        let message = message.with_trace_context(&TraceContext::of(&span));
+        let publishing = self.worker.publisher.publish_until(&message, self.delivery.lease(), note);
+        publishing.instrument(span).await.map_err(|_| LeaseLost)?;
         self.worker.health.clear("publish");
-        histogram!(STEP_SECONDS, "step" => "publish").record(started.elapsed());
+        self.steps().add(Step::Publish, started.elapsed());
         Ok(())
     }
 }

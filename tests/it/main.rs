@@ -9,4 +9,5 @@ mod engine;
 mod page;
 mod remote;
 mod staging;
+mod trace;
 mod worker;

@@ -17,6 +17,8 @@ use futures_util::TryStreamExt;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
+use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use self::body::Spelling;
 use self::credentials::Credentials;
@@ -24,6 +26,7 @@ use super::ImageSource;
 use crate::config::{self, KeySpelling};
 use crate::document::Reading;
 use crate::failure::{Class, Dependency, Failure};
+use crate::telemetry::TraceContext;
 
 /// Longest wait for a connection; the time-out of the call covers the rest.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -138,17 +141,23 @@ impl RemoteReader {
         let mut authorization = HeaderValue::from_str(token.expose_secret())
             .map_err(|_| Failure::of(Dependency::Ocr, Class::Unauthorised, "the token holds characters that no header may hold"))?;
         authorization.set_sensitive(true);
-        let response = self
-            .client
-            .post(self.url.clone())
+        let span = tracing::info_span!("POST", otel.kind = "client", http.request.method = "POST");
+        span.set_attribute("server.address", self.url.host_str().unwrap_or_default().to_owned());
+        let mut request = self.client.post(self.url.clone());
+        for (name, value) in TraceContext::of(&span).headers() {
+            request = request.header(name, value);
+        }
+        let response = request
             .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .header(CONTENT_LENGTH, body.len)
             .body(reqwest::Body::wrap_stream(body.stream))
             .send()
+            .instrument(span.clone())
             .await
             .map_err(|error| failure_of_transport(&error))?;
         let status = response.status().as_u16();
+        span.set_attribute("http.response.status_code", i64::from(status));
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)
