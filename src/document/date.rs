@@ -113,6 +113,9 @@ fn tokens(text: &str) -> Vec<Token> {
         while place < chars.len() && chars[place].is_alphanumeric() && chars[place].is_ascii_digit() == digits {
             place += 1;
         }
+        if is_year_and_day(&tokens, &chars[start..place], chars.get(place)) {
+            place = start + 4;
+        }
         let gap = &chars[gap_start..start];
         let word: String = chars[start..place].iter().collect();
         tokens.push(Token {
@@ -127,6 +130,13 @@ fn tokens(text: &str) -> Vec<Token> {
         gap_start = place;
     }
     tokens
+}
+
+/// Whether six digits are the year of one date and the day of the next one: `01.06.202501.06.2035`.
+fn is_year_and_day(before: &[Token], run: &[char], next: Option<&char>) -> bool {
+    let [.., day, month] = before else { return false };
+    let dotted = next.is_some_and(|next| matches!(next, '.' | '/') && *next == month.separator);
+    run.len() == 6 && dotted && (day.n_digits, month.n_digits) == (2, 2) && matches!(run[..2], ['1', '9'] | ['2', '0'])
 }
 
 /// The date that begins with the first token, and how many tokens it takes.
@@ -261,6 +271,7 @@ mod tests {
         check("12AUG1964", "1964-08-12");
         check("Aug 31, 1977", "1977-08-31");
         check("1984-Mar-08", "1984-03-08");
+        check("01.06.202501.06.2035", "2025-06-01 2035-06-01");
         check("30-10-1992 / 29-07-2029", "1992-10-30 2029-07-29");
     }
 

@@ -7,11 +7,14 @@ use crate::ocr::{Line, Page, Quad};
 /// takes a few hundredths off it.
 const CERTAIN: f32 = 0.97;
 
-/// Lines under this confidence may hide a field that was not found.
+/// A line of the zone under this confidence is hard to read.
 const LEGIBLE: f32 = 0.90;
 
 /// Most lines of one page that are looked at again: the accurate recogniser takes several times as long.
 const MAX_LINES: usize = 8;
+
+/// The same where a field that every document has was not found: its caption may be what was misread, or the name beside.
+const MAX_LINES_WHEN_INCOMPLETE: usize = 16;
 
 /// The fields that are worth a second look: those of the contract, and the names that the full name is made of.
 const ASKED: [FieldName; 7] = [
@@ -65,8 +68,9 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
     }
     if incomplete {
         pick(&mut |line| line.confidence < LEGIBLE && looks_like_a_value(&line.text));
+        pick(&mut |line| line.confidence < CERTAIN && line.text.chars().filter(|c| c.is_alphanumeric()).count() >= 3);
     }
-    picked.truncate(MAX_LINES);
+    picked.truncate(if incomplete { MAX_LINES_WHEN_INCOMPLETE } else { MAX_LINES });
     picked
 }
 
@@ -172,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_looked_for_in_what_was_hard_to_read() {
-        check(&reading(&[]), vec![line("12.03.1980", 0.8, 0.0), line("Surname", 0.7, 20.0), line("ANNA", 0.99, 40.0)], &[0]);
+        let lines = vec![line("Sumanne", 0.7, 0.0), line("12.03.1980", 0.8, 20.0), line("ANNA", 0.99, 40.0), line("~", 0.2, 60.0)];
+        check(&reading(&[]), lines, &[1, 0]);
     }
 
     #[test]

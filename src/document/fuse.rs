@@ -32,6 +32,8 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
     for candidate in candidates {
         by_name.entry(candidate.name).or_default().push(candidate);
     }
+    let by_zone = |name| by_name.get(&name).is_some_and(|readings| readings.iter().any(|reading| reading.source == Source::Mrz));
+    let zone_lacks_a_part = by_zone(FieldName::Surname) != by_zone(FieldName::GivenNames);
     let mut fused = Fused::default();
     for (name, mut readings) in by_name {
         // A name of fillers is worse than none.
@@ -64,8 +66,10 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
         let least = if conflict && !agreed { LEAST_WHEN_OPPOSED } else { LEAST };
         let is_weak = match chosen.source {
             Source::Viz => is_key(name) && chosen.confidence < least,
-            // A zone whose digits contradict each other proves nothing; its names have no digit, and are what they are.
-            Source::Mrz => is_key(name) && !is_name(name) && !agreed && is_refuted(&chosen),
+            // A name in one piece is mostly one whose fillers were read as letters.
+            Source::Mrz if is_name(name) => chosen.confidence < LEAST && !agreed && zone_lacks_a_part,
+            // A zone whose digits contradict each other proves nothing.
+            Source::Mrz => is_key(name) && !agreed && is_refuted(&chosen),
             Source::SignedQr | Source::Pdf417 | Source::Qr | Source::Derived | Source::Remote => false,
         };
         if is_weak {

@@ -187,7 +187,7 @@ impl Reader<'_> {
     fn date(&self, name: FieldName, place: &Place, checked: Checked, role: DateRole) -> Option<FieldReading> {
         let field = self.text(place)?;
         let value = match from_yymmdd(field, role, self.today) {
-            Some(value) if role == DateRole::Birth => with_printed_century(value, self.page),
+            Some(value) if role == DateRole::Birth => with_printed_century(value, self.page, self.today),
             Some(value) => value,
             // Month and day may be unknown; the year alone is then what the zone says.
             None if role == DateRole::Birth && matches!(&field[2..], "<<<<" | "0000") => {
@@ -339,6 +339,9 @@ impl Reader<'_> {
     }
 }
 
+/// Nobody is older, in years.
+const OLDEST: i32 = 120;
+
 /// Names read with less than this are compared with the print letter by letter.
 const DOUBTFUL: f32 = 0.6;
 
@@ -387,7 +390,7 @@ fn without(name: String, other: &str) -> String {
 }
 
 /// A birth date with the century that the page prints: a holder of a hundred years is rare and not impossible.
-fn with_printed_century(date: String, page: &Page) -> String {
+fn with_printed_century(date: String, page: &Page, today: Date) -> String {
     let Some(earlier) = date[..4].parse::<u32>().ok().map(|year| (year - 100).to_string()) else { return date };
     let prints = |year: &str| {
         page.lines.iter().any(|line| {
@@ -396,5 +399,6 @@ fn with_printed_century(date: String, page: &Page) -> String {
             has_day && runs.any(|run| run == year || run.len() == 8 && (run.starts_with(year) || run.ends_with(year)))
         })
     };
-    if !prints(&date[..4]) && prints(&earlier) { format!("{earlier}{}", &date[4..]) } else { date }
+    let is_possible = earlier.parse::<i32>().is_ok_and(|year| year + OLDEST >= today.year());
+    if is_possible && !prints(&date[..4]) && prints(&earlier) { format!("{earlier}{}", &date[4..]) } else { date }
 }

@@ -68,7 +68,9 @@ fn beside_given(context: &Context<'_>, given: &Candidate) -> Option<Candidate> {
     let surname = person_name(rest).filter(|surname| surname.len() == rest.len())?;
     let wanted = squeeze(&zone.value);
     // Most of the letters have to be the zone's, or the line goes on with something else.
-    let alike = spellings(&surname).iter().any(|spelling| 5 * distance(spelling, &wanted) <= 3 * wanted.len().max(spelling.len()));
+    let alike = spellings(&surname)
+        .iter()
+        .any(|spelling| spelling.starts_with(&wanted) || 5 * distance(spelling, &wanted) <= 3 * wanted.len().max(spelling.len()));
     let quad = given.quad.unwrap_or_default();
     let mut found = candidate(FieldName::Surname, surname, &given.raw, given.side, given.confidence, quad);
     found.checks.push(Check::CrossMatch);

@@ -31,7 +31,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     };
     // In Mexico M is for `mujer`, H for `hombre`.
     let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
-    names(context, pairing, &mut push);
+    names(context, sheet, pairing, &mut push);
     for pair in &pairing.pairs {
         match pair.kind {
             Kind::BirthDate => push(FieldName::DateOfBirth, birth_date(context, &pair.text).map(iso), pair),
@@ -113,18 +113,21 @@ fn beside(sheet: &Sheet, line: &TextLine) -> Option<String> {
 }
 
 /// Surname, given names and the whole name.
-fn names(context: &Context<'_>, pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pair)) {
+fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pair)) {
+    let is_bulgarian = sheet.lines.iter().any(|line| line.compact.chars.ends_with(&['B', 'U', 'L', 'G', 'A', 'R', 'I', 'A']));
     let read = |pair: &Pair| person_name(&pair.text.replace('\n', " "));
     let with = |first: String, more: Option<String>| more.map_or(first.clone(), |more| format!("{first} {more}"));
     let surname = pairing.best(Kind::Surname);
     let given = pairing.best(Kind::GivenNames);
+    // Bulgaria prints the father's name as one of the holder's own, between the two others.
+    let middle = pairing.best(Kind::MiddleName).or_else(|| pairing.best(Kind::Relative).filter(|_| is_bulgarian));
     let read_surname = |pair: &Pair| {
         // A name at birth follows on a line of its own now and then.
         let lines: Vec<&str> = pair.text.lines().filter(|line| !is_birth_name(line)).collect();
         person_name(&lines.join(" "))
     };
     let surname_text = surname.and_then(read_surname).map(|first| with(first, pairing.best(Kind::SecondSurname).and_then(read)));
-    let given_text = given.and_then(read).map(|first| with(first, pairing.best(Kind::MiddleName).and_then(read)));
+    let given_text = given.and_then(read).map(|first| with(first, middle.and_then(read)));
     if let Some(pair) = surname {
         push(FieldName::Surname, surname_text.clone(), pair);
     }

@@ -21,6 +21,10 @@ static CODE: LazyLock<Regex> =
 /// Codes that stand clearly without any separator: `4a01.01.2013`.
 static GLUED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6])(.*)$").expect("the pattern is part of the program and tested"));
 
+/// A birth date whose number is not parted from it: `314.07.1981`.
+static BIRTH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^(3)(\d{2}[./-]\d{2}[./-]\d{2}.*)$").expect("the pattern is part of the program and tested"));
+
 /// A field with its number: line of the value, first character of it.
 struct Coded {
     code: String,
@@ -137,7 +141,11 @@ fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
 /// How many characters at the beginning of a line are the field's number.
 fn skipped(line: &TextLine) -> usize {
     let text = plain(&line.chars);
-    CODE.captures(&text).or_else(|| GLUED.captures(&text)).and_then(|hit| hit.get(2)).map_or(0, |value| value.start())
+    CODE.captures(&text)
+        .or_else(|| GLUED.captures(&text))
+        .or_else(|| BIRTH.captures(&text))
+        .and_then(|hit| hit.get(2))
+        .map_or(0, |value| value.start())
 }
 
 /// What follows the date: `14.07.1981 (Utopia City)`.
@@ -175,7 +183,7 @@ fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
             }));
             continue;
         }
-        let Some(hit) = CODE.captures(&text).or_else(|| GLUED.captures(&text)) else { continue };
+        let Some(hit) = CODE.captures(&text).or_else(|| GLUED.captures(&text)).or_else(|| BIRTH.captures(&text)) else { continue };
         let (Some(code), Some(rest)) = (hit.get(1), hit.get(2)) else { continue };
         let code: String = code.as_str().chars().filter(|c| *c != ' ').collect::<String>().replace("46", "4B");
         // Two fields in one line: `4a. 01.01.2013 4c. 99999 Utopia`.
@@ -243,7 +251,7 @@ mod tests {
                 (100.0, 10.0, "PERMIS DE CONDUIRE"),
                 (100.0, 50.0, "1. DURAND"),
                 (100.0, 80.0, "2. Zoé"),
-                (100.0, 110.0, "3. 14.07.1981(Utopia)"),
+                (100.0, 110.0, "314.07.1981(Utopia)"),
                 (100.0, 140.0, "4a.01.01.2013 4c.99999 Utopia"),
                 (100.0, 170.0, "4631.12.2033"),
                 (100.0, 200.0, "5.13AA00009"),

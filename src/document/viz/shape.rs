@@ -45,6 +45,16 @@ fn has_date(text: &str) -> bool {
 ///
 /// Two languages beside each other (`Ž/F`) end with the international letter, which decides.
 pub(crate) fn sex(text: &str) -> Option<&'static str> {
+    // Two letters with a slash that was read as a stroke: `VIF`; a small letter is what is left of another word.
+    let letters: Vec<char> = text.trim().chars().collect();
+    if let [_, 'I' | 'l' | '1' | '|', last @ ('M' | 'F')] = letters[..] {
+        return international(&last.to_string());
+    }
+    if let [letter] = letters[..]
+        && letter.is_lowercase()
+    {
+        return None;
+    }
     let folded = fold(text);
     let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     if words.is_empty() || words.len() > 3 {
@@ -142,6 +152,8 @@ mod tests {
         let check = |text, expected| assert_eq!(sex(text), expected, "{text}");
         check("Ž/F", Some("F"));
         check("K/M", Some("M"));
+        check("VIF", Some("F"));
+        check("m", None);
         check("FEMALE", Some("F"));
         check("पुरुष / MALE", Some("M"));
         check("X", Some("X"));

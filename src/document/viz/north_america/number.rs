@@ -42,6 +42,10 @@ impl Card<'_> {
             Regex::new(r"^(?:[A-Z]{0,3}\d{6,13}[A-Z]?|[A-Z]\d{2,4}-\d{3,4}-\d{3,4}(?:-\d{2,4})*|\d{2,4}[- ]\d{2,3}[- ]\d{3,4}|[A-Z](?: \d{3}){4})$")
                 .expect("tested")
         });
+        // A side without dates is a back, whose numbers are those of the blank card.
+        if !self.lines().any(|(index, ..)| !find_dates(&self.text(index), Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty()) {
+            return None;
+        }
         let tallest = self.lines().map(|(_, line, _)| line.edges.height()).fold(0.0, f32::max);
         let mut found: Vec<(String, usize)> = Vec::new();
         for (index, line, text) in self.lines() {
