@@ -2,10 +2,10 @@
 //!
 //! The zone knows a name's letters, the print knows how the name is written. No caption is needed to find it.
 
-use crate::document::agree::spellings;
 use crate::document::field::{Candidate, Check, FieldName};
 use crate::document::person_name::{person_name, reading_order};
 use crate::document::text::{distance, find_phrase, squeeze};
+use crate::document::translit::spellings;
 
 use super::pairs::is_machine_zone;
 use super::{Context, candidate};
