@@ -8,6 +8,8 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -42,7 +44,7 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<Option<SpanExport>>
     };
     let export = SpanExport::start(settings)?;
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
+        .with(lines.with_filter(filter.and(filter_fn(is_harmless))))
         .with(export.as_ref().map(SpanExport::layer))
         .try_init()
         .context("failed to start logging")?;
@@ -51,6 +53,12 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<Option<SpanExport>>
         tracing::error!(place, "panicked: a fault of idmill");
     }));
     Ok(export)
+}
+
+/// Whether a library may log this. At TRACE, lapin writes every frame that it receives, and with it the jobs
+/// and their metadata.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    !(metadata.target().starts_with("lapin") && *metadata.level() == Level::TRACE)
 }
 
 /// The metrics of this process, as Prometheus reads them.

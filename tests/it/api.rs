@@ -360,9 +360,25 @@ async fn no_log_at_any_level_holds_content_or_tokens() {
 }
 
 /// Texts long enough to be told from the words of a log.
-fn collect_texts(value: &Value, texts: &mut Vec<String>) {
-    const WORDS: [&str; 8] =
-        ["passport", "driving_licence", "check_digit_ok", "format_ok", "composite_ok", "cross_match", "cross_mismatch", "format_failed"];
+pub(crate) fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    const WORDS: [&str; 16] = [
+        "passport",
+        "national_id",
+        "driving_licence",
+        "aadhaar",
+        "check_digit_ok",
+        "format_ok",
+        "composite_ok",
+        "cross_match",
+        "cross_mismatch",
+        "format_failed",
+        "signature_ok",
+        "repaired",
+        "signed_qr",
+        "pdf417",
+        "derived",
+        "front",
+    ];
     match value {
         Value::String(text) if text.chars().count() >= 5 && !WORDS.contains(&text.as_str()) => texts.push(text.clone()),
         Value::Array(values) => values.iter().for_each(|value| collect_texts(value, texts)),

@@ -8,19 +8,25 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use idmill::config::{KeySpelling, Remote};
+use idmill::config::{self, KeySpelling, ReaderOrder, Remote, Settings};
 use idmill::document::{FieldName, IdType, Reading};
 use idmill::failure::{Class, Dependency, Failure};
 use idmill::reader::remote::RemoteReader;
-use idmill::reader::{ImageSource, OpenImage, token};
+use idmill::reader::{ImageSource, OpenImage, Reader, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::api::specimen;
+use crate::stage::environment;
 
 const SECRET: &str = "secret of the tests";
 
@@ -42,6 +48,8 @@ struct Told {
 }
 
 struct Seen {
+    /// As it stands in the request's line: a whole URL where the client believes to talk to a proxy.
+    target: String,
     headers: HeaderMap,
     body: Value,
 }
@@ -49,11 +57,37 @@ struct Seen {
 impl StandIn {
     async fn start(answers: impl IntoIterator<Item = Response>) -> Self {
         let state = Arc::new(Told { answers: Mutex::new(answers.into_iter().collect()), ..Told::default() });
-        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&state));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let router = Self::router(&state);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/ai/v1/ocr", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
+    }
+
+    /// The same over TLS, with a certificate that the authority signed for `localhost`.
+    async fn start_tls(authority: &Authority, answers: impl IntoIterator<Item = Response>) -> Self {
+        let state = Arc::new(Told { answers: Mutex::new(answers.into_iter().collect()), ..Told::default() });
+        let router = Self::router(&state);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/ai/v1/ocr", listener.local_addr().unwrap().port());
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(authority.server()));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, router) = (acceptor.clone(), router.clone());
+                tokio::spawn(async move {
+                    // A client that does not trust us hangs up here.
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    let service = hyper_util::service::TowerToHyperService::new(router);
+                    let _ =
+                        hyper::server::conn::http1::Builder::new().serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { url, state }
+    }
+
+    fn router(state: &Arc<Told>) -> Router {
+        Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(state))
     }
 
     fn bodies(&self) -> Vec<Value> {
@@ -66,10 +100,33 @@ impl StandIn {
     }
 }
 
-async fn answer(State(told): State<Arc<Told>>, headers: HeaderMap, body: Bytes) -> Response {
+/// A certificate authority of the test's own.
+struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: rcgen::Issuer::new(params, key), pem }
+    }
+
+    fn server(&self) -> ServerConfig {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap()
+    }
+}
+
+async fn answer(State(told): State<Arc<Told>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     assert_eq!(headers["content-length"].to_str().unwrap(), body.len().to_string());
     let body = serde_json::from_slice(&body).expect("the request's body is JSON");
-    told.requests.lock().unwrap().push(Seen { headers, body });
+    told.requests.lock().unwrap().push(Seen { target: uri.to_string(), headers, body });
     let pause = *told.pause.lock().unwrap();
     if let Some(pause) = pause {
         tokio::time::sleep(pause).await;
@@ -266,4 +323,103 @@ async fn a_fault_of_the_images_store_is_not_blamed_on_the_api() {
     let text = ImageSource::from_bytes(Bytes::from_static(b"this is no image at all"));
     assert_eq!(client.reader.read(&text, None).await.unwrap_err().class, Class::BadImage);
     assert!(stand_in.bodies().is_empty(), "nothing was sent whole");
+}
+
+#[tokio::test]
+async fn calls_go_through_the_proxy_that_the_settings_name() {
+    let proxy = StandIn::start([status(200, documented().to_string())]).await;
+    let address = proxy.url.trim_end_matches("/ai/v1/ocr").to_owned();
+    // The name leads nowhere: only a proxy can answer.
+    let client = client("http://ocr.invalid/ai/v1/ocr", |settings| settings.proxy = Some(address));
+    assert_eq!(read_with(&client).await.unwrap().id_type, IdType::Passport);
+    assert_eq!(proxy.state.requests.lock().unwrap()[0].target, "http://ocr.invalid/ai/v1/ocr");
+
+    let gone = self::client(&proxy.url, |settings| settings.proxy = Some("http://127.0.0.1:9".into()));
+    let failure = read_with(&gone).await.unwrap_err();
+    assert_eq!((failure.class, proxy.bodies().len()), (Class::Unavailable, 1), "it is not gone around");
+}
+
+#[tokio::test]
+async fn a_private_authority_is_trusted_when_the_settings_name_it_and_no_other() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let stand_in = StandIn::start_tls(&authority, [status(200, documented().to_string())]).await;
+    let home = TempDir::new().unwrap();
+    let file = |name: &str, pem: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        Some(path)
+    };
+    for ca_file in [None, file("other.pem", &other.pem)] {
+        let failure = read_with(&client(&stand_in.url, |settings| settings.ca_file = ca_file)).await.unwrap_err();
+        assert_eq!((failure.class, failure.dependency), (Class::Unavailable, Some(Dependency::Ocr)));
+        assert!(stand_in.bodies().is_empty(), "neither token nor document was sent");
+    }
+    let trusting = client(&stand_in.url, |settings| settings.ca_file = file("authority.pem", &authority.pem));
+    assert_eq!(read_with(&trusting).await.unwrap().id_type, IdType::Passport);
+}
+
+/// A reader with the engine inside and this hosted API.
+fn both(order: ReaderOrder, url: &str, home: &TempDir, probe_interval: Duration) -> Reader {
+    let secret_file = home.path().join("secret");
+    std::fs::write(&secret_file, SECRET).unwrap();
+    let remote = Remote { url: url.to_owned(), api_key: "key".into(), secret_file: Some(secret_file), ..Remote::default() };
+    let engine = config::Engine { dir: Some(environment("IDMILL__ENGINE__DIR").into()), instances: 1, ..config::Engine::default() };
+    let retry = config::Retry { circuit_threshold: 2, probe_interval, ..config::Retry::default() };
+    let reader = config::Reader { order, required_fields: vec!["idNumber".into(), "mobileNumber".into()], remote };
+    Reader::open(&Settings { reader, engine, retry, ..Settings::default() }).unwrap()
+}
+
+/// The front of a specimen, with the number that is printed on it.
+fn printed(name: &str) -> (ImageSource, String) {
+    let front = std::fs::read(specimen(name).join("front.jpg")).unwrap();
+    let truth: Value = serde_json::from_slice(&std::fs::read(specimen(name).join("truth.json")).unwrap()).unwrap();
+    (ImageSource::from_bytes(front.into()), truth["truth"]["idNumber"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_takes_over_while_the_api_is_out_of_order() {
+    let stand_in = StandIn::start([status(503, ""), status(503, ""), status(200, documented().to_string())]).await;
+    let home = TempDir::new().unwrap();
+    let reader = both(ReaderOrder::RemoteThenEmbedded, &stand_in.url, &home, Duration::from_secs(3600));
+    let (front, number) = printed("passport-1");
+    let failure = reader.read(&front, None).await.unwrap_err();
+    assert_eq!((failure.class, failure.dependency), (Class::Unavailable, None), "one failure is retried, and pauses no worker");
+    for what in ["the circuit opens, the engine reads", "no call while it is open"] {
+        let reading = reader.read(&front, None).await.unwrap();
+        assert_eq!((reading.value(FieldName::IdNumber), stand_in.bodies().len()), (number.as_str(), 2), "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_is_asked_again_when_a_probe_is_due() {
+    let healthy = || status(200, documented().to_string());
+    let stand_in = StandIn::start([status(503, ""), status(503, ""), healthy(), healthy()]).await;
+    let home = TempDir::new().unwrap();
+    let reader = both(ReaderOrder::RemoteThenEmbedded, &stand_in.url, &home, Duration::ZERO);
+    let (front, number) = printed("passport-1");
+    assert!(reader.read(&front, None).await.is_err());
+    assert_eq!(reader.read(&front, None).await.unwrap().value(FieldName::IdNumber), number);
+    for n_calls in [3, 4] {
+        let reading = reader.read(&front, None).await.unwrap();
+        assert_eq!((reading.value(FieldName::IdNumber), stand_in.bodies().len()), ("L898902C3", n_calls), "the API reads again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_is_asked_when_the_engine_misses_a_required_field() {
+    let (front, number) = printed("passport-1");
+    let home = TempDir::new().unwrap();
+    let stand_in = StandIn::start([status(200, documented().to_string()), status(503, "")]).await;
+    let reader = both(ReaderOrder::EmbeddedThenRemote, &stand_in.url, &home, Duration::ZERO);
+    // No passport has a mobile number.
+    assert_eq!(reader.read(&front, None).await.unwrap().value(FieldName::IdNumber), "L898902C3");
+    assert_eq!(stand_in.bodies().len(), 1);
+    let kept = reader.read(&front, None).await.unwrap();
+    assert_eq!(kept.value(FieldName::IdNumber), number, "a reading that misses a field is worth more than an outage");
+    assert_eq!(stand_in.bodies().len(), 2);
+
+    // What is no image is no business of the API's.
+    let text = ImageSource::from_bytes(Bytes::from_static(b"this is no image at all"));
+    assert_eq!(reader.read(&text, None).await.unwrap_err().class, Class::BadImage);
+    assert_eq!(stand_in.bodies().len(), 2);
 }

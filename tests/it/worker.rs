@@ -6,6 +6,7 @@ use lapin::BasicProperties;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use serde_json::{Value, json};
 
+use crate::api::collect_texts;
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
 use crate::worker_process::OwnBroker;
@@ -419,4 +420,56 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     header.extend(crc.sum().to_be_bytes());
     header.extend(b"\x00\x00\x00\x00IEND\xae\x42\x60\x82");
     header
+}
+
+#[tokio::test]
+async fn no_log_of_a_worker_holds_what_is_on_a_document() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().set("telemetry.log_filter", "trace").start().await;
+    let mut forbidden = vec![environment("IDMILL_TEST_S3_SECRET")];
+    let specimens = ["passport-1", "td1-1", "td2-1", "licence-1", "aamva-1", "pan-1", "aadhaar-1"];
+    for specimen in specimens {
+        let (front, back) = stage.upload_specimen(specimen).await;
+        stage.publish(&json!({"id": specimen, "front": front, "back": back, "metadata": {"note": "METADATA-OF-THE-PRODUCER"}})).await;
+        let truth = std::fs::read(crate::api::specimen(specimen).join("truth.json")).unwrap();
+        let truth: Value = serde_json::from_slice(&truth).unwrap();
+        for key in ["truth", "surname", "givenNames", "mrz"] {
+            collect_texts(&truth[key], &mut forbidden);
+        }
+    }
+    for _ in specimens {
+        let event = stage.next_event().await;
+        assert_eq!(event.routing_key, "document.read");
+        collect_texts(&event.json()["data"], &mut forbidden);
+    }
+    let log = worker.log();
+    assert_eq!(n_ended(&log, "read"), specimens.len());
+    assert!(log.contains(r#""level":"TRACE""#), "the log is a log of everything");
+    let log = log.to_lowercase();
+    for text in forbidden {
+        assert!(!log.contains(&text.to_lowercase()), "the log holds something of a document ({} characters)", text.len());
+        // Some libraries write bytes as lists of numbers.
+        let bytes = text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+        assert!(!log.contains(&bytes), "the log holds the bytes of something of a document ({} characters)", text.len());
+    }
+}
+
+#[test]
+fn a_panics_message_never_reaches_the_log() {
+    const SAID: &str = "JANE DOE IS PRINTED HERE";
+    // The hook belongs to a process, so the panic happens in one of its own: this very test, run again.
+    if std::env::var_os("IDMILL_TEST_PANIC").is_some() {
+        let (log_format, log_filter) = (idmill::config::LogFormat::Json, "trace".into());
+        let settings = idmill::config::Telemetry { log_format, log_filter, ..idmill::config::Telemetry::default() };
+        let _traces = idmill::telemetry::start_logging(&settings).unwrap();
+        let outcome = std::panic::catch_unwind(|| panic!("{SAID}"));
+        assert!(outcome.is_err());
+        return;
+    }
+    let itself = std::env::current_exe().unwrap();
+    let arguments = ["--exact", "worker::a_panics_message_never_reaches_the_log", "--nocapture"];
+    let done = std::process::Command::new(itself).args(arguments).env("IDMILL_TEST_PANIC", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("panicked: a fault of idmill") && said.contains("worker.rs:"), "{said}");
+    assert!(!said.contains(SAID), "{said}");
 }
