@@ -2,7 +2,8 @@
 # Private servers for the quick start and the tests: a RabbitMQ node and a SeaweedFS, on free loopback ports, each with
 # everything it owns in one directory. A RabbitMQ that runs on this machine already is not touched, nor is its epmd.
 #
-#   deploy/servers.sh broker start|stop|kill DIR    DIR/env.sh then holds AMQP_URL
+#   deploy/servers.sh broker start|stop|kill DIR    DIR/env.sh then holds AMQP_URL; with IDMILL_BROKER_PLUGINS=rabbitmq_management
+#                                                   its management API too, as MANAGEMENT_URL
 #   deploy/servers.sh store  start|stop|kill DIR    DIR/env.sh then holds S3_ENDPOINT, S3_KEY, S3_SECRET (buckets: idmill, other)
 #
 # start does nothing where the server runs already, and keeps ports and data of an earlier start in DIR; kill is kill -9.
@@ -17,6 +18,7 @@ keep_ports() {
   local port kept=()
   if [ -s ports.txt ] && ! is_ours pid "$dir"; then
     read -ra kept <ports.txt
+    [ ${#kept[@]} -eq "$1" ] || rm -f ports.txt
     for port in "${kept[@]}"; do ! listens "$port" || rm -f ports.txt; done
   fi
   [ -s ports.txt ] || free_ports "$1" >ports.txt
@@ -27,12 +29,12 @@ keep_secret() { [ -s "$1" ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$1"
 
 start_broker() {
   need_debian rabbitmq-server python3
-  local amqp distribution epmd secret
-  keep_ports 3
+  local amqp distribution epmd management secret plugins=${IDMILL_BROKER_PLUGINS:-}
+  keep_ports 4
   keep_secret password.txt
   keep_secret .erlang.cookie
   chmod 400 .erlang.cookie
-  read -r amqp distribution epmd <ports.txt
+  read -r amqp distribution epmd management <ports.txt
   secret=$(cat password.txt)
   mkdir -p mnesia log
   cat >rabbitmq.conf <<CONF
@@ -41,8 +43,12 @@ default_pass = $secret
 disk_free_limit.absolute = 200MB
 cluster_formation.peer_discovery_backend = classic_config
 CONF
-  echo '[].' >enabled_plugins
+  printf '[%s].\n' "$plugins" >enabled_plugins
   printf "AMQP_URL='amqp://idmill:%s@127.0.0.1:%s/%%2f'\n" "$secret" "$amqp" >env.sh
+  if [[ $plugins == *rabbitmq_management* ]]; then
+    printf 'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %s\n' "$management" >>rabbitmq.conf
+    printf "MANAGEMENT_URL='http://127.0.0.1:%s'\n" "$management" >>env.sh
+  fi
   ! is_ours pid "$dir" || return 0
 
   # Debian's wrapper in /usr/sbin changes to the user rabbitmq; this is the program behind it. One scheduler and no busy
@@ -68,7 +74,7 @@ CONF
 end_broker() {
   local epmd
   [ -s ports.txt ] || return 0
-  read -r _ _ epmd <ports.txt
+  read -r _ _ epmd _ <ports.txt
   end "$1" pid "$dir"
   # The node started an epmd on a port of its own, which outlives it, and which refuses to go until it has noticed that
   # the node is gone.
@@ -128,7 +134,7 @@ JSON
 
 end_store() { end "$1" pid "$dir"; }
 
-[ $# -eq 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+[ $# -eq 3 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 kind=$1 action=$2 dir=$3
 case "$kind/$action" in
 broker/start | store/start)

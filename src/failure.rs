@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What happens to a job that failed: the classes that operators see in headers, metrics and events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// The message is not a job: not JSON, a key is missing, the bucket is not allowed.
@@ -33,6 +33,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, in the order of the declaration.
+    pub const ALL: [Self; 10] = [
+        Self::BadJob,
+        Self::Expired,
+        Self::BadImage,
+        Self::ImageMissing,
+        Self::Rejected,
+        Self::NoData,
+        Self::Unavailable,
+        Self::Throttled,
+        Self::Unauthorised,
+        Self::Internal,
+    ];
+
     /// The name in headers, metrics, logs and events.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +65,7 @@ impl Class {
 }
 
 /// The services a job depends on; each has a circuit of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Dependency {
     /// The hosted OCR API.

@@ -92,6 +92,7 @@ pub struct JobMessage {
     #[serde(default)]
     metadata: Map<String, Value>,
     /// RFC 3339; a job that is taken later than this is dead-lettered unread.
+    #[schemars(extend("format" = "date-time"))]
     deadline: Option<String>,
 }
 

@@ -4,7 +4,8 @@
 //! the engine inside, and publishes a result event. This file is the map of the crate: the modules stand in the order
 //! in which a job meets them. What each of them may know of the others is part of the design: the pure modules
 //! ([`job`], [`failure`], [`retry`], [`circuit`], [`event`], [`document`]) do no input or output at all, [`ocr`] is CPU work only,
-//! and each foreign client is imported in one place ([`broker`]: lapin, [`storage`]: aws-sdk-s3, [`reader`]: reqwest).
+//! and each foreign client is imported in one place ([`broker`]: lapin, [`storage`]: aws-sdk-s3, [`reader`]: reqwest, which
+//! the broker's management API is asked with too).
 
 pub mod api;
 pub mod broker;
@@ -20,6 +21,7 @@ pub mod ocr;
 pub mod process;
 pub mod reader;
 pub mod retry;
+pub mod schema;
 pub mod storage;
 pub mod telemetry;
 pub mod worker;

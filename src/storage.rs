@@ -17,13 +17,14 @@ use bytes::Bytes;
 use futures_util::stream;
 use futures_util::{StreamExt, TryFutureExt};
 use secrecy::ExposeSecret;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::config::{self, read_secret};
 use crate::failure::{Class, Dependency, Failure};
 use crate::job::{Job, ObjectKey};
-use crate::reader::{ImageSource, OpenImage};
+use crate::reader::{ImageSource, OpenImage, parse_http_date};
 
 /// Longest wait for a TCP connection to the store.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -105,6 +106,22 @@ impl Storage {
             .map_err(|error| anyhow::anyhow!("{}", aws_sdk_s3::error::DisplayErrorContext(&error)))
             .context("failed to upload to S3")?;
         Ok(())
+    }
+
+    /// Whether the bucket can be read, and the store's clock where it tells: asks for an object that should not be there.
+    ///
+    /// # Errors
+    /// What a job would meet: the store cannot be reached, refuses us, or has no such bucket.
+    pub async fn probe(&self, bucket: &str) -> (Result<(), Failure>, Option<OffsetDateTime>) {
+        let request = self.client.get_object().bucket(bucket).key("idmill-doctor/no-such-object").send();
+        let answer = match tokio::time::timeout(self.settings.timeout, request).await {
+            Ok(answer) => answer,
+            Err(_) => return (Err(Failure::of(Dependency::Storage, Class::Unavailable, "the object store did not answer in time")), None),
+        };
+        let Err(error) = answer else { return (Ok(()), None) };
+        let date = error.raw_response().and_then(|raw| raw.headers().get("date")).and_then(parse_http_date);
+        let failure = classify(&error);
+        (if failure.class == Class::ImageMissing { Ok(()) } else { Err(failure) }, date)
     }
 
     async fn open(&self, bucket: &str, key: &ObjectKey) -> Result<OpenImage, Failure> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The HTTP API from outside: schemathesis against its OpenAPI document, the sample client of the hosted API's
-# documentation in both spellings, and its memory after many hostile requests.
+# documentation in both spellings, and its memory after many hostile requests. The AsyncAPI document too, against
+# AsyncAPI's own schema.
 #
 #   tests/api.sh        needs the weights (IDMILL__ENGINE__DIR) and rendered specimens (IDMILL_TEST_SPECIMENS): tests/run.sh api
 set -euo pipefail
@@ -19,8 +20,10 @@ need_debian python3-venv jq
 if ! { command -v node && command -v npm; } >/dev/null; then need_debian nodejs npm; fi
 private=$PWD/.private/api
 mkdir -p "$private"
-[ -x "$private/venv/bin/schemathesis" ] || { python3 -m venv "$private/venv" && "$private/venv/bin/pip" install -q 'schemathesis>=4,<5'; }
+"$private/venv/bin/python" -c 'import jsonschema, schemathesis' 2>/dev/null ||
+  { python3 -m venv "$private/venv" && "$private/venv/bin/pip" install -q 'schemathesis>=4,<5' 'jsonschema>=4.18'; }
 [ -d "$private/node_modules/axios" ] || npm install --silent --no-audit --no-fund --prefix "$private" axios@1
+[ -d "$private/node_modules/@asyncapi/specs" ] || npm install --silent --no-audit --no-fund --prefix "$private" @asyncapi/specs@6
 cp tests/clients/sample.cjs "$private/"
 cat >"$private/schemathesis.toml" <<'TOML'
 [checks.positive_data_acceptance]
@@ -30,6 +33,15 @@ TOML
 
 cargo build --locked --quiet --bins
 idmill=${CARGO_TARGET_DIR:-target}/debug/idmill
+say "The AsyncAPI document"
+"$idmill" schema asyncapi >"$private/asyncapi.json"
+"$private/venv/bin/python" - "$private/node_modules/@asyncapi/specs/schemas/3.0.0-without-\$id.json" "$private/asyncapi.json" <<'PYTHON' || fail "AsyncAPI's schema refuses the document"
+import json, sys, jsonschema
+schema, document = (json.load(open(path)) for path in sys.argv[1:])
+errors = [f"{list(error.absolute_path)}: {error.message[:300]}" for error in jsonschema.Draft7Validator(schema).iter_errors(document)]
+sys.exit("\n".join(errors) or None)
+PYTHON
+
 printf 'secret of tests/api.sh' | tr ' ' '-' >"$private/secret"
 printf 'key-1 %s\n' "$(cat "$private/secret")" >"$private/keys"
 IDMILL__API__LISTEN=127.0.0.1:0 IDMILL__API__KEYS_FILE=$private/keys IDMILL__ENGINE__INSTANCES=1 IDMILL__TELEMETRY__LOG_FORMAT=json \

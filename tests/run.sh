@@ -74,8 +74,8 @@ run_lint() {
 run_unit() { cargo test --locked --lib --bins --examples; }
 
 run_integration() {
-  # The page is tried in a browser.
-  need_debian chromium chromium-driver
+  # The page is tried in a browser, and schemas are checked by somebody else's validator.
+  need_debian chromium chromium-driver python3-jsonschema
   fetch_rotel
   cargo test --locked --test it
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::Code;
 use super::ocr::RequestLimits;
+use crate::schema::seven_keys;
 
 /// The document served at `/openapi.json`.
 pub(super) fn document(limits: RequestLimits, is_open: bool) -> Value {
@@ -81,25 +82,11 @@ pub(super) fn document(limits: RequestLimits, is_open: bool) -> Value {
 }
 
 fn answer() -> Value {
-    let id_types = ["passport", "national_id", "driving_licence", "residence_permit", "visa", "pan", "aadhaar", "voter_id", "unknown"];
-    let text = |what: &str| json!({"type": "string", "description": what});
-    json!({
-        "type": "object",
-        "description": "A field that is not on the document is an empty string.",
-        "required": ["idType", "idNumber", "name", "dateOfBirth", "address", "gender", "mobileNumber"],
-        "properties": {
-            "idType": {"type": "string", "enum": id_types},
-            "idNumber": text("The document's number as printed."),
-            "name": text("Given names, then surname."),
-            "dateOfBirth": text("YYYY-MM-DD, or YYYY where only a year is printed."),
-            "address": text("On one line."),
-            "gender": {"type": "string", "enum": ["", "M", "F", "X"]},
-            "mobileNumber": text("As printed."),
-            "details": {"$ref": "#/components/schemas/Details"},
-            "warnings": {"type": "array", "items": {"type": "string"}},
-            "timing": {"type": "object", "additionalProperties": {"type": "number"}}
-        }
-    })
+    let mut answer = seven_keys();
+    answer["properties"]["details"] = json!({"$ref": "#/components/schemas/Details"});
+    answer["properties"]["warnings"] = json!({"type": "array", "items": {"type": "string"}});
+    answer["properties"]["timing"] = json!({"type": "object", "additionalProperties": {"type": "number"}});
+    answer
 }
 
 /// The answers of the call: one for each status, with the codes that it may carry.

@@ -37,6 +37,11 @@ impl Connector {
         Self { settings }
     }
 
+    /// The settings it connects by.
+    pub(super) fn settings(&self) -> &config::Broker {
+        &self.settings
+    }
+
     /// Longest wait for a confirm.
     pub(super) fn publish_timeout(&self) -> Duration {
         self.settings.publish_timeout
@@ -63,7 +68,7 @@ impl Connector {
         }
     }
 
-    fn uri(&self) -> anyhow::Result<AMQPUri> {
+    pub(super) fn uri(&self) -> anyhow::Result<AMQPUri> {
         let url = match &self.settings.url_file {
             Some(path) => read_secret("broker.url_file", path)?,
             None => self.settings.url.as_str().into(),
@@ -82,7 +87,7 @@ impl Connector {
         Ok(uri)
     }
 
-    fn tls(&self) -> anyhow::Result<OwnedTLSConfig> {
+    pub(super) fn tls(&self) -> anyhow::Result<OwnedTLSConfig> {
         let read = |setting: &str, path: &std::path::Path| {
             std::fs::read(path).with_context(|| format!("failed to read the file that {setting} names: {}", path.display()))
         };

@@ -104,9 +104,7 @@ impl Outgoing {
     /// A copy of a received message for another queue: body and the sender's properties as they were, the broker's own
     /// headers and any per-message expiry left behind.
     pub fn copy_of(properties: &BasicProperties, body: &[u8], queue: &str) -> Self {
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        let kept = headers.inner().iter().filter(|(name, _)| !BROKERS_OWN.contains(&name.as_str()));
-        headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>().into();
+        let headers = without(properties.headers().clone().unwrap_or_default(), &BROKERS_OWN);
         // An expiry would let the copy vanish, or block the hold queue behind it: measured, 100 ms waited for 3 s.
         let mut copied = persistent(BasicProperties::default()).with_headers(headers);
         macro_rules! carry {
@@ -150,6 +148,26 @@ impl Outgoing {
         context.headers().fold(self, |message, (name, value)| message.with_header(name, text_value(value)))
     }
 
+    /// The same message as a job that nobody has tried yet, but for the number of times that it was replayed.
+    #[must_use]
+    pub(super) fn starting_over(mut self, n_replays: u32) -> Self {
+        // With the age it had, a job that was put off for long would be given up again at once.
+        let past = [header::ATTEMPT, header::DEFERRALS, header::FIRST_SEEN, header::CLASS, header::REASON, header::DEAD_SINCE];
+        let headers = without(self.properties.headers().clone().unwrap_or_default(), &past);
+        self.properties = self.properties.with_headers(headers);
+        self.with_header(header::REPLAY, number_value(n_replays))
+    }
+
+    /// The same dead letter with its class and the time since which it is dead, where they are known.
+    #[must_use]
+    pub(super) fn dead_since(self, class: &str, since: Option<OffsetDateTime>) -> Self {
+        let message = self.with_header(header::CLASS, text_value(class));
+        match since {
+            Some(since) => message.with_header(header::DEAD_SINCE, text_value(&rfc3339(since))),
+            None => message,
+        }
+    }
+
     fn with_header(mut self, name: &str, value: AMQPValue) -> Self {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
         headers.insert(name.into(), value);
@@ -161,6 +179,12 @@ impl Outgoing {
     pub(super) fn message_id(&self) -> Option<&ShortString> {
         self.properties.message_id().as_ref()
     }
+}
+
+/// The headers but for those of these names.
+fn without(headers: FieldTable, names: &[&str]) -> FieldTable {
+    let kept = headers.inner().iter().filter(|(name, _)| !names.contains(&name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>().into()
 }
 
 fn persistent(properties: BasicProperties) -> BasicProperties {
@@ -178,14 +202,19 @@ pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
 
 /// A header as a number, whichever of the integer types the sender's library uses.
 pub(super) fn number(headers: &FieldTable, name: &str) -> Option<u32> {
-    match headers.inner().get(name)? {
-        AMQPValue::ShortShortInt(value) => u32::try_from(*value).ok(),
-        AMQPValue::ShortShortUInt(value) => Some(u32::from(*value)),
-        AMQPValue::ShortInt(value) => u32::try_from(*value).ok(),
-        AMQPValue::ShortUInt(value) => Some(u32::from(*value)),
-        AMQPValue::LongInt(value) => u32::try_from(*value).ok(),
-        AMQPValue::LongUInt(value) => Some(*value),
-        AMQPValue::LongLongInt(value) => u32::try_from(*value).ok(),
+    u32::try_from(integer(headers.inner().get(name)?)?).ok()
+}
+
+/// The value of any of the integer types.
+pub(super) fn integer(value: &AMQPValue) -> Option<i64> {
+    match value {
+        AMQPValue::ShortShortInt(value) => Some(i64::from(*value)),
+        AMQPValue::ShortShortUInt(value) => Some(i64::from(*value)),
+        AMQPValue::ShortInt(value) => Some(i64::from(*value)),
+        AMQPValue::ShortUInt(value) => Some(i64::from(*value)),
+        AMQPValue::LongInt(value) => Some(i64::from(*value)),
+        AMQPValue::LongUInt(value) => Some(i64::from(*value)),
+        AMQPValue::LongLongInt(value) => Some(*value),
         _ => None,
     }
 }
@@ -218,6 +247,16 @@ mod tests {
         assert_eq!(copy.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
         assert!(copy.properties.expiration().is_none());
         assert_eq!(copy.properties.delivery_mode(), &Some(2));
+    }
+
+    #[test]
+    fn a_replay_starts_over_and_counts() {
+        let history = History { attempt: 4, deferrals: 2, first_seen: Some(OffsetDateTime::UNIX_EPOCH), replay: 1 };
+        let letter = Outgoing::json("", "dead", "m-1", "application/json", b"body".to_vec()).with_history(history);
+        let letter = letter.with_failure(&Failure::new(crate::failure::Class::Internal, "why"), OffsetDateTime::UNIX_EPOCH);
+        let headers = letter.starting_over(2).properties.headers().clone().unwrap();
+        assert_eq!(History::of(&headers), History { attempt: 1, deferrals: 0, first_seen: None, replay: 2 });
+        assert_eq!(headers.inner().len(), 1, "{headers:?}");
     }
 
     #[test]

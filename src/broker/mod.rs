@@ -5,7 +5,11 @@
 //! automatic recovery stays off: measured, it consumed again 36 s after a broker that was back after 4 s.
 
 mod connect;
+mod dead;
 mod delivery;
+mod greeting;
+mod letter;
+mod management;
 mod message;
 mod publisher;
 mod replies;
@@ -15,9 +19,13 @@ mod topology;
 pub(crate) use connect::backoff;
 
 pub use connect::{Connector, Role};
+pub use dead::{DeadLetter, DeadQueue};
 pub use delivery::{Delivery, LeaseLost};
+pub use greeting::{Greeting, greet};
+pub use letter::{Letter, LetterClass};
+pub use management::{Binding, Management, QueueFacts};
 pub use message::{History, Outgoing, header};
 pub use publisher::{PublishError, Publisher};
 pub use replies::Replies;
 pub use session::{Deliveries, Session};
-pub use topology::{Names, SetUpError, set_up};
+pub use topology::{Names, Part, PartState, SetUpError, inspect, set_up};

@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, Connection, ErrorKind};
+use lapin::{Channel, Confirmation, Connection};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, Role, backoff};
 use super::message::Outgoing;
+use super::topology::is_missing;
 
 /// Publishes with confirm, over a connection of its own that it makes and remakes as needed.
 ///
@@ -150,7 +151,7 @@ impl Publisher {
             }
             Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
             // The exchange does not exist: the broker closes the channel, the connection lives on.
-            Err(error) if is_not_found(&error) => return Err(unroutable()),
+            Err(error) if is_missing(&error) => return Err(unroutable()),
             Err(error) => return Err(unavailable(&error)),
         };
         link.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(channel);
@@ -213,8 +214,4 @@ impl Publisher {
 
 fn unavailable(error: &lapin::Error) -> PublishError {
     PublishError::Unavailable(error.to_string())
-}
-
-fn is_not_found(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(refusal) if refusal.get_id() == 404)
 }

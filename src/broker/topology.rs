@@ -2,14 +2,20 @@ use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
+use lapin::{Connection, ErrorKind, ExchangeKind};
 
 use crate::config::TopologyMode;
 
 /// AMQP's code for a declaration that contradicts what is there.
 const PRECONDITION_FAILED: u16 = 406;
+/// AMQP's code for something that the user has no permission for.
+const ACCESS_REFUSED: u16 = 403;
 /// AMQP's code for something that is not there.
 const NOT_FOUND: u16 = 404;
+
+/// Delivery limit of the dead letters' queue: each look at a letter counts, and one look a second takes 31 years to reach
+/// it. Not -1, which 3.10 takes for a limit that is always reached.
+const DEAD_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
 /// The names of all queues and exchanges.
 #[derive(Debug, Clone)]
@@ -68,9 +74,9 @@ pub async fn set_up(
         TopologyMode::Verify => true,
         TopologyMode::None => return Ok(()),
     };
-    // Dead letters first: at-least-once dead-lettering to a target that is missing blocks the queue behind it.
-    exchange(connection, &names.dead_exchange, ExchangeKind::Direct, passive).await?;
-    queue(connection, &names.dead, dead_arguments(), passive).await?;
+    for wanted in dead_letters(names) {
+        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted))?;
+    }
     if !passive {
         let channel = connection.create_channel().await?;
         channel
@@ -84,12 +90,97 @@ pub async fn set_up(
             .await?;
         let _ = channel.close(200, "done".into()).await;
     }
-    exchange(connection, &names.events, ExchangeKind::Topic, passive).await?;
-    queue(connection, &names.jobs, jobs_arguments(names, delivery_limit), passive).await?;
-    for delay in holds {
-        queue(connection, &names.hold(*delay), hold_arguments(names, *delay), passive).await?;
+    for wanted in work(names, holds, delivery_limit) {
+        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted))?;
     }
     Ok(())
+}
+
+/// A queue or an exchange of the topology, as it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// `queue` or `exchange`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What it is like.
+    pub state: PartState,
+}
+
+/// What a part of the topology is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartState {
+    /// As a worker would declare it.
+    AsExpected,
+    /// Not there.
+    Missing,
+    /// There, and different: the broker's sentence, which names the argument.
+    Differs(String),
+    /// There, but the broker does not let us compare: the broker's sentence.
+    Hidden(String),
+}
+
+/// Compares every queue and exchange with what a worker would declare. Makes nothing: only what is there is declared
+/// once more, which the broker answers with a comparison.
+///
+/// # Errors
+/// The broker could not be asked.
+pub async fn inspect(connection: &Connection, names: &Names, holds: &[Duration], delivery_limit: u32) -> Result<Vec<Part>, lapin::Error> {
+    let mut parts = Vec::new();
+    for wanted in dead_letters(names).into_iter().chain(work(names, holds, delivery_limit)) {
+        let state = match declare(connection, &wanted, true).await {
+            Ok(()) => match declare(connection, &wanted, false).await {
+                Ok(()) => PartState::AsExpected,
+                Err(error) => match refusal(&error) {
+                    Some((PRECONDITION_FAILED, text)) => PartState::Differs(text),
+                    Some((ACCESS_REFUSED, text)) => PartState::Hidden(text),
+                    _ => return Err(error),
+                },
+            },
+            Err(error) => match refusal(&error) {
+                Some((NOT_FOUND, _)) => PartState::Missing,
+                Some((ACCESS_REFUSED, text)) => PartState::Hidden(text),
+                _ => return Err(error),
+            },
+        };
+        parts.push(Part { kind: wanted.kind(), name: wanted.name().to_owned(), state });
+    }
+    Ok(parts)
+}
+
+/// What a declaration asks for.
+enum Wanted {
+    Exchange(String, ExchangeKind),
+    Queue(String, FieldTable),
+}
+
+impl Wanted {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Exchange(..) => "exchange",
+            Self::Queue(..) => "queue",
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Exchange(name, _) | Self::Queue(name, _) => name,
+        }
+    }
+}
+
+/// Where dead letters go. These come first: at-least-once dead-lettering to a target that is missing blocks the queue
+/// behind it.
+fn dead_letters(names: &Names) -> [Wanted; 2] {
+    [Wanted::Exchange(names.dead_exchange.clone(), ExchangeKind::Direct), Wanted::Queue(names.dead.clone(), dead_arguments())]
+}
+
+/// Where jobs and events go.
+fn work(names: &Names, holds: &[Duration], delivery_limit: u32) -> Vec<Wanted> {
+    let holds = holds.iter().map(|delay| Wanted::Queue(names.hold(*delay), hold_arguments(names, *delay)));
+    let events = Wanted::Exchange(names.events.clone(), ExchangeKind::Topic);
+    let jobs = Wanted::Queue(names.jobs.clone(), jobs_arguments(names, delivery_limit));
+    [events, jobs].into_iter().chain(holds).collect()
 }
 
 fn jobs_arguments(names: &Names, delivery_limit: u32) -> FieldTable {
@@ -105,7 +196,8 @@ fn jobs_arguments(names: &Names, delivery_limit: u32) -> FieldTable {
 }
 
 fn dead_arguments() -> FieldTable {
-    table(&[("x-queue-type", text("quorum"))])
+    // A dead letter has nowhere to go, so that a limit would drop it. From 4.0 on there is one of 20 where none is named.
+    table(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongLongInt(DEAD_DELIVERY_LIMIT))])
 }
 
 fn hold_arguments(names: &Names, delay: Duration) -> FieldTable {
@@ -119,42 +211,47 @@ fn hold_arguments(names: &Names, delay: Duration) -> FieldTable {
     ])
 }
 
-async fn queue(connection: &Connection, name: &str, arguments: FieldTable, passive: bool) -> Result<(), SetUpError> {
+async fn declare(connection: &Connection, wanted: &Wanted, passive: bool) -> Result<(), lapin::Error> {
     // A channel each: a failed declaration closes the channel it was made on.
     let channel = connection.create_channel().await?;
-    let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(name.into(), options, arguments).await {
-        Ok(_) => close(&channel).await,
-        Err(error) => Err(explain(error, "queue", name)),
+    match wanted {
+        Wanted::Queue(name, arguments) => {
+            let options = QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name.as_str().into(), options, arguments.clone()).await?;
+        }
+        Wanted::Exchange(name, kind) => {
+            let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
+            channel.exchange_declare(name.as_str().into(), kind.clone(), options, FieldTable::default()).await?;
+        }
     }
-}
-
-async fn exchange(connection: &Connection, name: &str, kind: ExchangeKind, passive: bool) -> Result<(), SetUpError> {
-    let channel = connection.create_channel().await?;
-    let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
-    match channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await {
-        Ok(()) => close(&channel).await,
-        Err(error) => Err(explain(error, "exchange", name)),
-    }
-}
-
-async fn close(channel: &Channel) -> Result<(), SetUpError> {
-    Ok(channel.close(200, "done".into()).await?)
+    channel.close(200, "done".into()).await
 }
 
 /// Says what a person can do about a refused declaration; the broker's own text names the argument that differs.
-fn explain(error: lapin::Error, what: &str, name: &str) -> SetUpError {
-    let ErrorKind::ProtocolError(refusal) = error.kind() else { return SetUpError::Unavailable(error) };
-    match refusal.get_id() {
-        PRECONDITION_FAILED => SetUpError::Conflict(format!(
-            "{what} {name} exists with other arguments, and arguments can never be changed: {}. Delete it when it is empty, or choose another topology.prefix, or set topology.mode to none",
-            refusal.get_message()
+fn explain(error: lapin::Error, wanted: &Wanted) -> SetUpError {
+    let (what, name) = (wanted.kind(), wanted.name());
+    match refusal(&error) {
+        Some((PRECONDITION_FAILED, text)) => SetUpError::Conflict(format!(
+            "{what} {name} exists with other arguments, and arguments can never be changed: {text}. Delete it when it is empty, or choose another topology.prefix, or set topology.mode to none"
         )),
-        NOT_FOUND => SetUpError::Conflict(format!(
+        Some((NOT_FOUND, _)) => SetUpError::Conflict(format!(
             "{what} {name} does not exist, and topology.mode is verify: declare it first, or set topology.mode to declare"
         )),
         _ => SetUpError::Unavailable(error),
     }
+}
+
+/// The code and the sentence with which the broker refused something.
+fn refusal(error: &lapin::Error) -> Option<(u16, String)> {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) => Some((refusal.get_id(), refusal.get_message().to_string())),
+        _ => None,
+    }
+}
+
+/// Whether the broker says that what was asked for does not exist.
+pub(super) fn is_missing(error: &lapin::Error) -> bool {
+    refusal(error).is_some_and(|(code, _)| code == NOT_FOUND)
 }
 
 fn text(value: &str) -> AMQPValue {

@@ -2,7 +2,10 @@
 
 mod annotate;
 mod completions;
+mod dead;
+mod doctor;
 mod scan;
+mod schema;
 mod serve;
 mod submit;
 mod token;
@@ -36,6 +39,9 @@ enum Command {
     Submit(submit::SubmitArgs),
     Scan(scan::Scan),
     Token(token::TokenArgs),
+    Dead(dead::DeadArgs),
+    Doctor(doctor::DoctorArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -53,6 +59,9 @@ impl Cli {
             Command::Submit(args) => block_on(args.run(settings()?)),
             Command::Scan(scan) => scan.run(&settings()?),
             Command::Token(args) => args.run(&settings()?),
+            Command::Doctor(args) => block_on(args.run(settings()?)),
+            Command::Dead(args) => block_on(args.run(settings()?)),
+            Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(),
         }
     }

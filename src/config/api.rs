@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
-    /// Listen address.
+    /// Listen address of the API.
     pub listen: SocketAddr,
     /// File of API keys, a line each: `KEY_ID SECRET`; read again when it changes.
     pub keys_file: Option<PathBuf>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Broker {
-    /// AMQP URL, `amqp://user:password@host:5672/vhost` or `amqps://…`.
+    /// AMQP URL, `amqp://user:password@host:5672/vhost`, or `amqps://…` for TLS.
     pub url: String,
     /// File that holds the URL instead; read again at each connect, so that rotated credentials are picked up.
     pub url_file: Option<PathBuf>,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Engine {
-    /// Folder of the runtime library and the weights, as `deploy/fetch-models.sh` fills it; none: the places that
-    /// README names are tried in turn.
+    /// Folder of the runtime library and the weights, as `deploy/fetch-models.sh` fills it; none: `./weights`,
+    /// `weights` beside the executable, `/usr/local/share/idmill` and `/usr/share/idmill` are tried in turn.
     pub dir: Option<PathBuf>,
     /// Engine instances, one thread each; 0 takes one per core.
     pub instances: usize,

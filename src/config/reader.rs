@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reader {
-    /// Which readers are asked, and in which order.
+    /// Which readers are asked, and in which order: the engine inside, the hosted API, or one when the other fails.
     pub order: ReaderOrder,
     /// Fields whose absence sends a document on to the remote reader, for `embedded_then_remote`.
     pub required_fields: Vec<String>,
@@ -51,9 +51,9 @@ pub struct Remote {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub timeout: Duration,
-    /// PEM file of a private authority.
+    /// PEM file of a private authority that signed the API's certificate.
     pub ca_file: Option<PathBuf>,
-    /// HTTP proxy URL.
+    /// URL of an HTTP proxy; none: no proxy, whatever the environment says.
     pub proxy: Option<String>,
 }
 

@@ -14,7 +14,7 @@ pub struct Storage {
     pub allowed_buckets: Vec<String>,
     /// Endpoint of an S3-compatible server; none: AWS.
     pub endpoint: Option<String>,
-    /// Region.
+    /// Region; none: the SDK's own chain, or `us-east-1` with an endpoint.
     pub region: Option<String>,
     /// Bucket in the path instead of the host name, as most S3-compatible servers want it.
     pub path_style: bool,

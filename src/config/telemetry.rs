@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {
-    /// Form of the log.
+    /// Form of the log; `auto` is `pretty` on a terminal and `json` elsewhere.
     pub log_format: LogFormat,
-    /// Filter in the syntax of `tracing_subscriber`'s `EnvFilter`.
+    /// What is logged: a level, or levels by module, `idmill=debug,info` for example.
     pub log_filter: String,
     /// Where traces are sent, as the address of a collector that takes OTLP over HTTP: `http://collector:4318`.
     pub otlp_endpoint: Option<String>,

@@ -5,12 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::durations;
+use crate::retry::Schedule;
 
 /// How jobs are worked on.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Worker {
-    /// Jobs in flight at once, which is also the prefetch; 0 takes one per core, or 32 when only the remote reader is used.
+    /// Jobs in flight at once, which is also the prefetch; 0 takes two per core, or 32 when only the remote
+    /// reader is used.
     pub concurrency: u16,
     /// Time that all steps of one job may take together; must stay well below the broker's `consumer_timeout`.
     #[serde(with = "humantime_serde")]
@@ -62,6 +64,18 @@ impl Default for Worker {
             drain_timeout: Duration::from_secs(150),
             kept_results: 1_000,
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+        }
+    }
+}
+
+impl Retry {
+    /// The delays as the retry decision wants them.
+    pub fn schedule(&self) -> Schedule {
+        Schedule {
+            delays: self.delays.clone(),
+            missing_delays: self.missing_delays.clone(),
+            defer_delays: self.defer_delays.clone(),
+            give_up_after: self.give_up_after,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use crate::ocr::Quad;
 
 /// What kind of document it is: the closed vocabulary of `idType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdType {
     /// Passport booklet or card with a TD3 zone.
@@ -29,7 +29,7 @@ pub enum IdType {
 }
 
 /// The fields that a reading can hold; the serialised names are those of the event's `details`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FieldName {
     /// The document's number, as printed, spaces and hyphens kept where the print has them.
@@ -67,7 +67,7 @@ pub enum FieldName {
 }
 
 /// Where a value was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A QR code whose signature held.
@@ -87,7 +87,7 @@ pub enum Source {
 }
 
 /// Which image a value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The image given as front.
@@ -97,7 +97,7 @@ pub enum Side {
 }
 
 /// One check that was made on a value, and how it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// The field's own check digit holds.

@@ -66,17 +66,11 @@ impl Worker {
     /// A worker that is ready to [`run`](Self::run).
     pub fn new(params: Params, connector: Connector, processor: Processor, health: Arc<Health>) -> Self {
         let retry = &params.retry;
-        let schedule = Schedule {
-            delays: retry.delays.clone(),
-            missing_delays: retry.missing_delays.clone(),
-            defer_delays: retry.defer_delays.clone(),
-            give_up_after: retry.give_up_after,
-        };
         let limits = Limits { threshold: retry.circuit_threshold.max(1), probe_interval: retry.probe_interval };
         health.set("broker", "not connected yet");
         Self {
             names: Names::new(&params.topology.prefix),
-            schedule,
+            schedule: retry.schedule(),
             publisher: Publisher::new(connector.clone()),
             connector,
             processor,

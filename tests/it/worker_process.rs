@@ -139,21 +139,42 @@ impl Drop for WorkerProcess {
 /// A RabbitMQ node of the test's own, which may be killed; stopped when dropped.
 pub(crate) struct OwnBroker {
     dir: TempDir,
+    plugins: &'static str,
 }
 
 impl OwnBroker {
     /// Starts a node; takes about ten seconds.
     pub(crate) fn start() -> Self {
-        let broker = Self { dir: TempDir::new().expect("folder") };
+        Self::start_with("")
+    }
+
+    /// Starts a node with these plugins, separated by commas.
+    pub(crate) fn start_with(plugins: &'static str) -> Self {
+        let broker = Self { dir: TempDir::new().expect("folder"), plugins };
         broker.control("start");
         broker
     }
 
     /// Where it is; the same after a kill and a restart.
     pub(crate) fn url(&self) -> String {
+        self.variable("AMQP_URL")
+    }
+
+    /// Where its management API is, with the plugin rabbitmq_management.
+    pub(crate) fn management_url(&self) -> String {
+        self.variable("MANAGEMENT_URL")
+    }
+
+    /// User and password.
+    pub(crate) fn credentials(&self) -> (String, String) {
+        let url: reqwest::Url = self.url().parse().expect("a URL");
+        (url.username().to_owned(), url.password().expect("a password").to_owned())
+    }
+
+    fn variable(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.dir.path().join("env.sh")).expect("the node's address");
-        let url = text.lines().find_map(|line| line.strip_prefix("AMQP_URL="));
-        url.expect("the node's address").trim_matches('\'').to_owned()
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.expect("the node's address").trim_matches('\'').to_owned()
     }
 
     /// kill -9.
@@ -168,7 +189,13 @@ impl OwnBroker {
 
     fn control(&self, action: &str) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/servers.sh");
-        let done = Command::new(script).args(["broker", action]).arg(self.dir.path()).stdin(Stdio::null()).status().expect("servers.sh");
+        let done = Command::new(script)
+            .args(["broker", action])
+            .arg(self.dir.path())
+            .env("IDMILL_BROKER_PLUGINS", self.plugins)
+            .stdin(Stdio::null())
+            .status()
+            .expect("servers.sh");
         assert!(done.success(), "the test's own broker: {action} failed");
     }
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod credentials;
+mod probe;
 mod refusal;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+pub use self::probe::{Probe, TokenVerdict};
 
 use self::body::Spelling;
 use self::credentials::Credentials;
@@ -138,9 +141,6 @@ impl RemoteReader {
             None => None,
         };
         let body = body::body(spelling, front, back);
-        let mut authorization = HeaderValue::from_str(token.expose_secret())
-            .map_err(|_| Failure::of(Dependency::Ocr, Class::Unauthorised, "the token holds characters that no header may hold"))?;
-        authorization.set_sensitive(true);
         let span = tracing::info_span!("POST", otel.kind = "client", http.request.method = "POST");
         span.set_attribute("server.address", self.url.host_str().unwrap_or_default().to_owned());
         let mut request = self.client.post(self.url.clone());
@@ -148,7 +148,7 @@ impl RemoteReader {
             request = request.header(name, value);
         }
         let response = request
-            .header(AUTHORIZATION, authorization)
+            .header(AUTHORIZATION, authorization(token)?)
             .header(CONTENT_TYPE, "application/json")
             .header(CONTENT_LENGTH, body.len)
             .body(reqwest::Body::wrap_stream(body.stream))
@@ -165,6 +165,13 @@ impl RemoteReader {
             .and_then(|value| refusal::parse_retry_after(value, OffsetDateTime::now_utc()));
         Ok(Answer { status, retry_after, body: collect(response).await? })
     }
+}
+
+fn authorization(token: &SecretString) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(token.expose_secret())
+        .map_err(|_| Failure::of(Dependency::Ocr, Class::Unauthorised, "the token holds characters that no header may hold"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl std::fmt::Debug for RemoteReader {

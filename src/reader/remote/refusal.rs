@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::macros::format_description;
 
 use crate::failure::{Class, Dependency, Failure};
+use crate::reader::http_date::parse_http_date;
 
 /// Bytes of an error message that are looked at.
 const MESSAGE_BYTES: usize = 200;
@@ -66,8 +66,7 @@ pub(super) fn parse_retry_after(header: &str, now: OffsetDateTime) -> Option<Dur
     if let Ok(seconds) = header.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let format = format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let date = time::PrimitiveDateTime::parse(header, format).ok()?.assume_utc();
+    let date = parse_http_date(header)?;
     Some(Duration::try_from(date - now).unwrap_or(Duration::ZERO))
 }
 

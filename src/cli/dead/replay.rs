@@ -1,0 +1,170 @@
+//! `idmill dead replay`: sends dead letters back to the work queue. Publish, confirm, acknowledge: stopped anywhere, a
+//! letter is in one of the two queues, or at worst in both.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+use time::OffsetDateTime;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::filter::Selection;
+use super::{Place, progress, say, table};
+use crate::broker::LetterClass;
+use crate::job::JobId;
+
+/// Longest time that letters are held on one channel. The broker takes everything back from a consumer that sits on a
+/// message for longer than its time-out, half an hour by default; a slow replay starts over before that.
+const LONGEST_LOOK: Duration = Duration::from_secs(300);
+
+/// Send dead letters back to the work queue, as if new. Their events get an id of their own, since they are news.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  idmill dead replay --class unavailable --older-than 10m --dry-run
+  idmill dead replay --class unavailable --rate 20
+  idmill dead replay --id 8d1c40")]
+pub(super) struct Replay {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// List what would be replayed, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Most letters a second, for example 20 or 0.5.
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
+    rate: Option<f64>,
+}
+
+/// What was replayed so far.
+#[derive(Default)]
+struct Done {
+    classes: Vec<LetterClass>,
+    /// Jobs and the number of their latest replay: one that fails at once and is dead again must not be sent round and
+    /// round.
+    lives: HashSet<(JobId, u32)>,
+}
+
+/// Why a look ended.
+enum Ended {
+    AllSeen,
+    Stopped,
+    HeldForLong,
+}
+
+impl Replay {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+        let mut done = Done::default();
+        let mut pace = self.rate.map(|rate| {
+            let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pace
+        });
+        let mut stop = Box::pin(async { drop(tokio::signal::ctrl_c().await) });
+        let outcome = loop {
+            match self.look(place, &mut done, &mut pace, stop.as_mut()).await {
+                Ok(Ended::HeldForLong) => {}
+                other => break other,
+            }
+        };
+        let summary = table::summary(done.classes.iter().copied());
+        if self.dry_run {
+            say(&format!("would replay {summary}; nothing was changed"))?;
+        } else {
+            say(&format!("replayed {summary} to {}", place.names.jobs))?;
+        }
+        match outcome.context("the replay ended early; no letter is lost, and running it again goes on where it ended")? {
+            Ended::Stopped => {
+                say("stopped; running it again goes on from here")?;
+                Ok(ExitCode::FAILURE)
+            }
+            Ended::AllSeen | Ended::HeldForLong => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    /// One look through the queue.
+    async fn look(
+        &self,
+        place: &Place,
+        done: &mut Done,
+        pace: &mut Option<Interval>,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> anyhow::Result<Ended> {
+        let now = OffsetDateTime::now_utc();
+        let mut queue = place.open().await?;
+        let bar = Bar(progress(queue.n_letters()));
+        let started = Instant::now();
+        let mut meant = Vec::new();
+        let ended = loop {
+            let Some(letter) = queue.next().await? else { break Ended::AllSeen };
+            bar.0.inc(1);
+            let life = (letter.letter.id.clone(), letter.letter.history.replay);
+            if !self.selection.filter.matches(&letter.letter, now) || done.lives.contains(&life) {
+                queue.keep(letter).await?;
+                continue;
+            }
+            if self.dry_run {
+                done.classes.push(letter.letter.class);
+                meant.push(letter.letter.clone());
+                queue.keep(letter).await?;
+                continue;
+            }
+            if let Some(pace) = pace {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break Ended::Stopped,
+                    _ = pace.tick() => {}
+                }
+            }
+            // Before the publish: what was sent and could not be acknowledged must not be sent again by this run.
+            done.lives.insert((life.0, life.1.saturating_add(1)));
+            queue.publish(&letter.replayed(&place.names.jobs)).await?;
+            queue.remove(letter.tag()).await?;
+            done.classes.push(letter.letter.class);
+            if futures_util::FutureExt::now_or_never(&mut stop).is_some() {
+                break Ended::Stopped;
+            }
+            if started.elapsed() > LONGEST_LOOK {
+                break Ended::HeldForLong;
+            }
+        };
+        queue.close().await?;
+        drop(bar);
+        if self.dry_run {
+            std::io::Write::write_all(&mut std::io::stdout(), table::table(&meant, now).as_bytes())?;
+        }
+        Ok(ended)
+    }
+}
+
+/// A progress bar that leaves no trace, however the look ends.
+struct Bar(ProgressBar);
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.001..=100_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number of letters a second, 0.001 to 100000".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_that_make_no_sense_are_refused() {
+        assert_eq!(parse_rate("0.5"), Ok(0.5));
+        for text in ["0", "-1", "inf", "NaN", "fast"] {
+            assert!(parse_rate(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `idmill submit` and `idmill token`, as a person runs them to try things.
+#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::api::specimen;
+use crate::command::CommandBuilder;
+use crate::stage::Stage;
+
+fn submit(stage: &Stage, specimen_name: &str, options: &[&str]) -> CommandBuilder {
+    let front = specimen(specimen_name).join("front.jpg");
+    CommandBuilder::new(stage).args(["submit".as_ref(), front.as_os_str()]).args(options)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submitted_document_is_uploaded_and_its_event_printed() {
+    let stage = Stage::new().await;
+    let _worker = stage.worker().start().await;
+    let id = format!("{}-submitted", stage.prefix);
+    let read = submit(&stage, "passport-1", &["--id", &id]).run().expect_code(0).json();
+    assert_eq!((&read["subject"], &read["data"]["fields"]["idType"]), (&json!(id), &json!("passport")));
+
+    let text = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(text.path(), "I am no image.").unwrap();
+    let failed = CommandBuilder::new(&stage).args(["submit".as_ref(), text.path().as_os_str()]).run().expect_code(2).json();
+    assert_eq!(failed["data"]["failure"]["class"], "bad_image");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_wait_gets_the_job_and_whoever_waits_in_vain_is_told() {
+    let stage = Stage::new().await;
+    // A worker that declares the queues, and is gone when the job comes.
+    stage.worker().start().await.kill();
+    let job = submit(&stage, "passport-1", &["--no-wait", "--id", "later"]).run().expect_code(0).json();
+    assert_eq!(job["id"], "later");
+    let queued = stage.next_message(&stage.name("jobs"), Duration::from_secs(10)).await.unwrap();
+    assert_eq!(queued.json(), job);
+    let key = job["front"].as_str().unwrap();
+    assert!(stage.s3.head_object().bucket("idmill").key(key).send().await.is_ok(), "the image is in the bucket");
+
+    let waited = submit(&stage, "passport-1", &["--timeout", "300ms"]).run().expect_code(1);
+    assert!(waited.stderr().contains("the job is in the queue and will still be worked on"), "{}", waited.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minted_token_is_accepted_by_the_one_who_knows_its_secret() {
+    let stage = Stage::new().await;
+    let home = tempfile::TempDir::new().unwrap();
+    let secret = |name: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, format!("the secret {name}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (ours, other) = (secret("ours"), secret("other"));
+    let mint = ["token", "mint", "--api-key", "key-1", "--secret-file", &ours];
+    let token = CommandBuilder::new(&stage).args(mint).run().expect_code(0).stdout();
+    let inspect =
+        |secret_file: &str| CommandBuilder::new(&stage).args(["token", "inspect", "--secret-file", secret_file]).run_with_input(&token);
+    let accepted = inspect(&ours).expect_code(0).json();
+    assert_eq!((&accepted["verdict"], &accepted["claims"]["apikey"]), (&json!("accepted"), &json!("key-1")));
+    let refused = inspect(&other).expect_code(1).json();
+    assert_ne!(refused["verdict"], "accepted");
+}
