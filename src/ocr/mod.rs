@@ -5,6 +5,7 @@
 
 mod alphabet;
 mod boxes;
+mod code_areas;
 mod codes;
 mod ctc;
 mod decode;

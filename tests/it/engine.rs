@@ -54,11 +54,17 @@ fn photographed_specimens_are_read_as_well_as_before() {
 
 #[test]
 fn samples_beside_the_repository_are_read_as_well_as_before() {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/dev");
-    // They may not be handed on, so that most clones have none; the specimens are what every clone is tested with.
-    if samples.is_dir() {
-        check(&samples, floor::SAMPLES);
+    if let Some(shared) = shared() {
+        check(&shared.join("dev"), floor::SAMPLES);
     }
+}
+
+/// Samples and vectors beside the repository, or where `IDMILL_TEST_SHARED` says. They may not be handed on, so that most
+/// clones have none; the specimens are what every clone is tested with.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("IDMILL_TEST_SHARED").map_or_else(beside, PathBuf::from);
+    folder.is_dir().then_some(folder)
 }
 
 fn specimens(distortion: &str) -> PathBuf {

@@ -15,4 +15,5 @@ mod schema;
 mod staging;
 mod submit;
 mod trace;
+mod vectors;
 mod worker;
