@@ -148,7 +148,7 @@ impl Quad {
 pub struct Quality {
     /// Sharpness: variance of the Laplacian over the text areas; below about 60 the eye sees blur.
     pub sharpness: f32,
-    /// Share of the card's pixels that are burnt out, 0..=1.
+    /// Share of the pixels around the text that are burnt out, 0..=1; 0 where the paper itself is white.
     pub glare: f32,
     /// Long side of the card in pixels of the original.
     pub card_long_side_px: u32,

@@ -15,6 +15,9 @@ const LINE_HEIGHT: usize = 48;
 /// Brightness from which on all channels count as burnt out.
 const BURNT_OUT: u8 = 252;
 
+/// Brightness of the median pixel from which on the paper itself is white, and nothing can be said about glare.
+const WHITE_PAPER: u8 = 235;
+
 /// Mean difference between the channels of a pixel under which there is next to no colour.
 const GREY: f32 = 5.0;
 
@@ -24,7 +27,7 @@ const EDGE: f32 = 0.004;
 /// Measures a picture whose lines stand at `quads`, in pixels of the picture.
 pub(crate) fn measure(picture: &Picture, frame: &Frame, quads: &[Quad]) -> Quality {
     let (width, height) = picture.full().dimensions();
-    let colours = colours(picture.smallest());
+    let colours = colours(&text_area(picture, quads));
     let edge = EDGE * width.max(height) as f32;
     let at_edge =
         |quad: &Quad| quad.left() < edge || quad.top() < edge || quad.right() > width as f32 - edge || quad.bottom() > height as f32 - edge;
@@ -67,23 +70,40 @@ fn laplacian_variance(plane: &[f32], width: usize) -> f32 {
     if n == 0.0 { 0.0 } else { sum_of_squares / n - (sum / n) * (sum / n) }
 }
 
+/// The part of the picture that holds its lines, in the smallest copy: what lies around a card is nothing of it.
+fn text_area(picture: &Picture, quads: &[Quad]) -> RgbImage {
+    let small = picture.smallest();
+    if quads.is_empty() {
+        return small.clone();
+    }
+    let scale = small.width() as f32 / picture.full().width() as f32;
+    let least = |edge: fn(&Quad) -> f32| (quads.iter().map(edge).fold(f32::MAX, f32::min) * scale).max(0.0) as u32;
+    let most = |edge: fn(&Quad) -> f32| (quads.iter().map(edge).fold(0.0, f32::max) * scale) as u32 + 1;
+    let (left, top) = (least(Quad::left).min(small.width() - 1), least(Quad::top).min(small.height() - 1));
+    let (right, bottom) = (most(Quad::right).min(small.width()), most(Quad::bottom).min(small.height()));
+    image::imageops::crop_imm(small, left, top, right - left, bottom - top).to_image()
+}
+
 struct Colours {
-    /// Share of burnt-out pixels.
+    /// Share of burnt-out pixels; 0 on white paper.
     glare: f32,
     /// Mean difference between the strongest and the weakest channel.
     difference: f32,
 }
 
-fn colours(small: &RgbImage) -> Colours {
-    let n = (small.width() * small.height()).max(1) as f32;
-    let (mut n_burnt_out, mut difference) = (0.0, 0.0);
-    for pixel in small.pixels() {
+fn colours(area: &RgbImage) -> Colours {
+    let n = (area.width() * area.height()).max(1) as usize;
+    // How many pixels have a weakest channel of each brightness.
+    let (mut n_of_brightness, mut difference) = ([0_usize; 256], 0.0);
+    for pixel in area.pixels() {
         let [r, g, b] = pixel.0;
         let (low, high) = (r.min(g).min(b), r.max(g).max(b));
-        n_burnt_out += if low >= BURNT_OUT { 1.0 } else { 0.0 };
+        n_of_brightness[usize::from(low)] += 1;
         difference += f32::from(high - low);
     }
-    Colours { glare: n_burnt_out / n, difference: difference / n }
+    let n_from = |brightness: u8| n_of_brightness[usize::from(brightness)..].iter().sum::<usize>();
+    let glare = if 2 * n_from(WHITE_PAPER) > n { 0.0 } else { n_from(BURNT_OUT) as f32 / n as f32 };
+    Colours { glare, difference: difference / n as f32 }
 }
 
 #[cfg(test)]
@@ -106,7 +126,18 @@ mod tests {
     fn a_grey_copy_and_a_burnt_out_one_are_told() {
         let of = |pixel: [u8; 3]| colours(&RgbImage::from_pixel(10, 10, image::Rgb(pixel)));
         assert!(of([90, 91, 92]).difference < GREY && of([90, 60, 30]).difference > GREY);
-        assert_eq!((of([255; 3]).glare, of([200; 3]).glare), (1.0, 0.0));
+        // A lamp on tinted paper, and paper as white as the lamp.
+        let half = RgbImage::from_fn(10, 10, |x, _| image::Rgb(if x < 4 { [255; 3] } else { [200, 210, 190] }));
+        assert_eq!((colours(&half).glare, of([255; 3]).glare, of([200; 3]).glare), (0.4, 0.0, 0.0));
+    }
+
+    #[test]
+    fn what_lies_around_the_card_is_no_colour_of_it() {
+        let desk = |x: u32, y: u32| !(200..600).contains(&x) || !(200..400).contains(&y);
+        let picture = Picture::new(RgbImage::from_fn(800, 600, |x, y| image::Rgb(if desk(x, y) { [200, 90, 30] } else { [180; 3] })));
+        let lines = [Quad::from_edges(220.0, 220.0, 500.0, 240.0), Quad::from_edges(220.0, 350.0, 580.0, 380.0)];
+        assert!(measure(&picture, &Frame::whole(800, 600), &lines).grey);
+        assert!(!measure(&picture, &Frame::whole(800, 600), &[]).grey);
     }
 
     #[test]
