@@ -8,7 +8,7 @@ pub enum ImageError {
     #[error("the bytes are no JPEG, PNG, WebP, TIFF or BMP image")]
     NotAnImage,
     /// The format is known and is not supported, HEIC and PDF for example.
-    #[error("images of this format are not supported: {0}")]
+    #[error("{0} images are not read: send JPEG, PNG, WebP, TIFF or BMP instead")]
     Unsupported(&'static str),
     /// The header promises an image, the data behind it cannot be decoded.
     #[error("the image is corrupt or cut short")]
