@@ -144,10 +144,20 @@ impl<'f> Canvas<'f> {
         pen / PX_PER_MM
     }
 
-    /// A small label with its value below, as most documents set their fields.
-    pub(crate) fn field(&mut self, x_mm: f32, y_mm: f32, label: (Ink, &str), value: (Ink, &str)) {
-        self.text(x_mm, y_mm, label.0, label.1);
-        self.text(x_mm, y_mm + value.0.em_mm * 1.02, value.0, value.1);
+    /// Small labels with their values below, as most documents set their fields: place, label, value.
+    pub(crate) fn fields(&mut self, label: Ink, value: Ink, fields: &[(f32, f32, &str, &str)]) {
+        for (x_mm, y_mm, name, text) in fields {
+            self.text(*x_mm, *y_mm, label, name);
+            self.text(*x_mm, y_mm + value.em_mm * 1.02, value, text);
+        }
+    }
+
+    /// Labels with their values beside, as licences set them: place, label, value.
+    pub(crate) fn rows(&mut self, label: Ink, value: Ink, rows: &[(f32, f32, &str, &str)]) {
+        for (x_mm, y_mm, name, text) in rows {
+            let end_mm = self.text(*x_mm, *y_mm, label, name);
+            self.text(end_mm + 1.2, *y_mm, value, text);
+        }
     }
 
     /// A machine-readable zone whose first line stands on `y_mm`: OCR-B at ten characters an inch, on white.

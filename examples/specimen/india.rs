@@ -21,10 +21,16 @@ pub(crate) fn pan(desk: &mut Desk<'_>) -> Specimen {
     front.portrait(4.0, 13.5, 14.0, 15.0);
     let label = look.label(2.1);
     let value = look.value(2.9);
-    let mut put = |x: f32, y: f32, name: &str, text: &str| front.field(x, y, (label, name), (value, text));
-    put(4.0, 31.5, "Name", &person.name());
-    put(4.0, 38.5, "Father's Name", &format!("{} {}", father.given_names, person.surname));
-    put(4.0, 45.5, "Date of Birth", &dmy(person.birth, '/'));
+    let father = format!("{} {}", father.given_names, person.surname);
+    front.fields(
+        label,
+        value,
+        &[
+            (4.0, 31.5, "Name", &person.name()),
+            (4.0, 38.5, "Father's Name", &father),
+            (4.0, 45.5, "Date of Birth", &dmy(person.birth, '/')),
+        ],
+    );
     let truth = Truth {
         id_type: "pan",
         country: "IND",

@@ -19,20 +19,23 @@ pub(crate) fn numbered(desk: &mut Desk<'_>) -> Specimen {
     front.portrait(4.0, 12.0, 22.0, 29.0);
     let numeral = look.label(2.3);
     let value = look.plain(2.8);
-    let mut put = |x: f32, y: f32, name: &str, text: &str| {
-        front.text(x, y, numeral, name);
-        front.text(x + if name.len() > 2 { 4.6 } else { 3.6 }, y, value, text);
-    };
-    put(30.0, 13.5, "1.", person.surname);
-    put(30.0, 18.0, "2.", &person.given_names);
-    put(30.0, 22.5, "3.", &format!("{} {}", dmy(person.birth, '.'), person.birthplace));
-    put(30.0, 27.0, "4a.", &dmy(issue, '.'));
-    put(56.0, 27.0, "4c.", "AMAUROT");
-    put(30.0, 31.5, "4b.", &dmy(expiry, '.'));
-    put(30.0, 36.0, "5.", &number);
-    put(30.0, 40.5, "7.", "");
-    put(30.0, 46.0, "8.", &format!("{}, {}", person.street, person.town));
-    put(30.0, 50.5, "9.", "AM/B");
+    let (born, address) = (format!("{} {}", dmy(person.birth, '.'), person.birthplace), format!("{}, {}", person.street, person.town));
+    front.rows(
+        numeral,
+        value,
+        &[
+            (30.0, 13.5, "1.", person.surname),
+            (30.0, 18.0, "2.", &person.given_names),
+            (30.0, 22.5, "3.", &born),
+            (30.0, 27.0, "4a.", &dmy(issue, '.')),
+            (56.0, 27.0, "4c.", "AMAUROT"),
+            (30.0, 31.5, "4b.", &dmy(expiry, '.')),
+            (30.0, 36.0, "5.", &number),
+            (30.0, 40.5, "7.", ""),
+            (30.0, 46.0, "8.", &address),
+            (30.0, 50.5, "9.", "AM/B"),
+        ],
+    );
 
     let mut back = desk.id1();
     mark(&mut back, 64.0, 6.0);
@@ -51,7 +54,7 @@ pub(crate) fn numbered(desk: &mut Desk<'_>) -> Specimen {
         id_number: number,
         accepted_names: Vec::new(),
         gender: None,
-        address: Some(format!("{}, {}", person.street, person.town)),
+        address: Some(address),
         person,
         mrz: None,
     };
@@ -73,27 +76,25 @@ pub(crate) fn american(desk: &mut Desk<'_>) -> Specimen {
     front.portrait(4.0, 12.0, 24.0, 31.0);
     let label = look.label(2.1);
     let value = look.value(2.6);
-    let mut put = |x: f32, y: f32, name: &str, text: &str| {
-        let end = front.text(x, y, label, name);
-        front.text(end + 1.2, y, value, text);
-    };
-    put(32.0, 13.5, "4d DL", &number);
-    put(32.0, 18.5, "3 DOB", &mdy(person.birth, "/"));
-    put(60.0, 13.5, "9 CLASS", "D");
-    put(32.0, 23.5, "1", person.surname);
-    put(32.0, 28.0, "2", &person.given_names);
-    put(32.0, 33.0, "8", &person.street);
+    front.rows(
+        label,
+        value,
+        &[
+            (32.0, 13.5, "4d DL", &number),
+            (32.0, 18.5, "3 DOB", &mdy(person.birth, "/")),
+            (60.0, 13.5, "9 CLASS", "D"),
+            (32.0, 23.5, "1", person.surname),
+            (32.0, 28.0, "2", &person.given_names),
+            (32.0, 33.0, "8", &person.street),
+            (32.0, 42.0, "15 SEX", &person.sex.to_string()),
+            (46.0, 42.0, "16 HGT", "5'-08\""),
+            (67.0, 42.0, "18 EYES", "BRO"),
+            (32.0, 46.5, "4a ISS", &mdy(issue, "/")),
+            (59.0, 46.5, "4b EXP", &mdy(expiry, "/")),
+            (32.0, 51.0, "5 DD", &discriminator(&number)),
+        ],
+    );
     front.text(34.2, 36.8, value, &person.town);
-    let mut put = |x: f32, y: f32, name: &str, text: &str| {
-        let end = front.text(x, y, label, name);
-        front.text(end + 1.2, y, value, text);
-    };
-    put(32.0, 42.0, "15 SEX", &person.sex.to_string());
-    put(46.0, 42.0, "16 HGT", "5'-08\"");
-    put(67.0, 42.0, "18 EYES", "BRO");
-    put(32.0, 46.5, "4a ISS", &mdy(issue, "/"));
-    put(59.0, 46.5, "4b EXP", &mdy(expiry, "/"));
-    put(32.0, 51.0, "5 DD", &discriminator(&number));
 
     let mut given = person.given_names.split(' ');
     let (first, middle) = (given.next().unwrap_or_default().to_owned(), given.collect::<Vec<_>>().join(" "));

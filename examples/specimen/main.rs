@@ -49,10 +49,27 @@ enum Kind {
     Pan,
     /// Indian Aadhaar card with a secure QR code on its back.
     Aadhaar,
+    /// Visa, zone of two lines of 44.
+    VisaA,
+    /// Smaller visa, zone of two lines of 36.
+    VisaB,
+    /// Identity card with the zone of French cards before 2021.
+    FrenchId,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [Self::Passport, Self::Td1, Self::Td2, Self::Licence, Self::Aamva, Self::Pan, Self::Aadhaar];
+    const ALL: [Self; 10] = [
+        Self::Passport,
+        Self::Td1,
+        Self::Td2,
+        Self::Licence,
+        Self::Aamva,
+        Self::Pan,
+        Self::Aadhaar,
+        Self::VisaA,
+        Self::VisaB,
+        Self::FrenchId,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -63,6 +80,9 @@ impl Kind {
             Self::Aamva => "aamva",
             Self::Pan => "pan",
             Self::Aadhaar => "aadhaar",
+            Self::VisaA => "visa-a",
+            Self::VisaB => "visa-b",
+            Self::FrenchId => "french-id",
         }
     }
 
@@ -75,6 +95,9 @@ impl Kind {
             Self::Aamva => licence::american(desk),
             Self::Pan => india::pan(desk),
             Self::Aadhaar => india::aadhaar(desk),
+            Self::VisaA => travel::large_visa(desk),
+            Self::VisaB => travel::small_visa(desk),
+            Self::FrenchId => travel::french_card(desk),
         }
     }
 }

@@ -6,7 +6,7 @@ pub(crate) struct Zone<'a> {
     pub(crate) code: &'a str,
     /// Issuing state and nationality.
     pub(crate) state: &'a str,
-    /// Document number, at most nine characters.
+    /// Document number, at most nine characters; twelve on French cards.
     pub(crate) number: &'a str,
     /// Surname as printed; transliterated here.
     pub(crate) surname: &'a str,
@@ -62,6 +62,32 @@ impl Zone<'_> {
             format!("{birth}{}{expiry}{}{lower_optional}{composite}", self.sex_cell(), fill(self.state, 3)),
             fill(&self.names(), 30),
         ]
+    }
+
+    /// Visa, two lines of 44 without a composite digit.
+    pub(crate) fn mrv_a(&self) -> Vec<String> {
+        self.visa(44)
+    }
+
+    /// Smaller visa, two lines of 36 without a composite digit.
+    pub(crate) fn mrv_b(&self) -> Vec<String> {
+        self.visa(36)
+    }
+
+    fn visa(&self, width: usize) -> Vec<String> {
+        let (number, birth, expiry) = (checked(&fill(self.number, 9)), checked(&self.birth), checked(&self.expiry));
+        let second = format!("{number}{}{birth}{}{expiry}{}", fill(self.state, 3), self.sex_cell(), self.optional);
+        vec![fill(&format!("{}{}{}", fill(self.code, 2), fill(self.state, 3), self.names()), width), fill(&second, width)]
+    }
+
+    /// French identity card before 2021, two lines of 36: no expiry, and the given names on the second line.
+    pub(crate) fn french_card(&self) -> Vec<String> {
+        let office = format!("{}001", &self.number[4..7]);
+        let first = format!("IDFRA{}{office}", fill(&transliterate(self.surname), 25));
+        let given_names = fill(&transliterate(self.given_names), 14);
+        let second = format!("{}{given_names}{}{}", checked(self.number), checked(&self.birth), self.sex_cell());
+        let composite = check_digit(&format!("{first}{second}"));
+        vec![first, format!("{second}{composite}")]
     }
 
     fn names(&self) -> String {
@@ -144,6 +170,22 @@ mod tests {
     fn the_small_card_has_the_standards_composite_digit() {
         let card = of_the_standard("I", "D23145890", "120415", "").td1();
         assert_eq!(card[..2], ["I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6"]);
+    }
+
+    #[test]
+    fn visas_have_the_standards_digits_and_no_composite() {
+        let mut visa = of_the_standard("V", "L898902C", "940623", "ZE184226B");
+        visa.birth = "690806".into();
+        assert_eq!(visa.mrv_a()[1], "L898902C<3UTO6908061F9406236ZE184226B<<<<<<<");
+        assert_eq!(visa.mrv_b()[1], "L898902C<3UTO6908061F9406236ZE184226");
+    }
+
+    #[test]
+    fn the_french_card_has_the_digits_of_its_specimen() {
+        let mut card = of_the_standard("ID", "880692310285", "", "");
+        (card.surname, card.given_names, card.birth) = ("BERTHIER", "CORINNE", "651206".into());
+        assert_eq!(card.french_card()[1][..35], "8806923102858CORINNE<<<<<<<6512068F6"[..35]);
+        assert!(card.french_card().iter().all(|line| line.len() == 36));
     }
 
     #[test]
