@@ -72,7 +72,7 @@ pub(crate) fn replay(folder: &Path) -> anyhow::Result<()> {
 /// What the embedded reader does, with the accurate lines taken from the file.
 fn read(pages: Vec<(Side, Page)>, accurate: &[(Side, Page)]) -> Reading {
     let today = OffsetDateTime::now_utc().date();
-    let reading = document::read(&pages, today);
+    let reading = document::read(&pages, &[], today);
     let doubtful = document::doubtful_lines(&reading, &pages);
     if doubtful.iter().all(Vec::is_empty) {
         return reading;
@@ -83,7 +83,7 @@ fn read(pages: Vec<(Side, Page)>, accurate: &[(Side, Page)]) -> Reading {
             page.lines[*line] = again.lines[*line].clone();
         }
     }
-    let second = document::read(&second_look, today);
+    let second = document::read(&second_look, &[], today);
     if document::faults(&second) > document::faults(&reading) { reading } else { second }
 }
 

@@ -14,10 +14,13 @@ pub struct Engine {
     pub instances: usize,
     /// Largest image in pixels, decided from the header.
     pub max_pixels: u64,
+    /// Files (PEM or DER) with the certificates or public keys that sign Aadhaar codes, expired ones too. A code signed by
+    /// one of them is believed before anything else on the document; without keys no code counts as signed.
+    pub aadhaar_keys: Vec<PathBuf>,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { dir: None, instances: 0, max_pixels: 25_000_000 }
+        Self { dir: None, instances: 0, max_pixels: 25_000_000, aadhaar_keys: Vec::new() }
     }
 }

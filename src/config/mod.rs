@@ -72,6 +72,7 @@ impl Settings {
             "retry.defer_delays",
             "storage.allowed_buckets",
             "reader.required_fields",
+            "engine.aadhaar_keys",
         ];
         let mut environment =
             config::Environment::with_prefix("IDMILL").prefix_separator("__").separator("__").try_parsing(true).list_separator(",");

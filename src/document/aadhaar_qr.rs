@@ -3,10 +3,9 @@
 
 use std::io::Read;
 
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-
 use super::field::{Candidate, Check, FieldName, Side, Source};
 use super::number;
+use super::signer_key::SignerKey;
 use crate::ocr::{Code, CodeKind, Quad};
 
 /// A secure code holds at most some seven thousand digits: three kilobytes.
@@ -23,10 +22,6 @@ const N_FIELDS_V2: usize = 18;
 /// Confidence of a code whose signature holds, of one that could not be verified, and of one that has none.
 const CONFIDENCE_SIGNED: f32 = 1.0;
 const CONFIDENCE_UNVERIFIED: f32 = 0.95;
-
-/// A public key that signs Aadhaar codes: the DER of an RSA public key (PKCS #1) or of its subject public key info.
-#[derive(Clone)]
-pub struct SignerKey(pub Vec<u8>);
 
 /// What a code says.
 #[derive(Clone)]
@@ -69,8 +64,7 @@ pub(crate) fn read(code: &Code, keys: &[SignerKey]) -> Option<AadhaarQr> {
     } else {
         let inflated = inflate(&decimal_to_bytes(text)?)?;
         let (signed, signature) = inflated.split_at_checked(inflated.len().checked_sub(SIGNATURE_LEN)?)?;
-        let is_signed =
-            keys.iter().any(|SignerKey(key)| UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(signed, signature).is_ok());
+        let is_signed = keys.iter().any(|key| key.has_signed(signed, signature));
         (secure_values(signed)?, Some(is_signed))
     };
     (!values.is_empty()).then_some(AadhaarQr { is_signed, values, quad: code.quad })
@@ -223,8 +217,10 @@ mod tests {
 
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::{KeyPair, KeySize};
-    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+    use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+    use proptest::prelude::*;
 
+    use super::super::signer_key::tests::key_of;
     use super::*;
 
     const V1: &str = "3|123420240101120000000|Asha Example|02-03-1985|F|D/O Ravi Example|Mysuru|Near Well|12|Hill View|570001|Mysuru|Karnataka|\
@@ -245,7 +241,7 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         gzip.write_all(&bytes).expect("memory takes it");
         let digits = to_decimal(&gzip.finish().expect("memory takes it"));
-        (code(&digits), SignerKey(pair.public_key().as_ref().to_vec()))
+        (code(&digits), key_of(&pair))
     }
 
     fn code(text: &str) -> Code {
@@ -320,5 +316,20 @@ mod tests {
         assert_eq!(value(&qr, FieldName::Name), "Asha & Example");
         assert_eq!(value(&qr, FieldName::DateOfBirth), "1985");
         assert_eq!(value(&qr, FieldName::Address), "D/O Ravi, 12, Hill View, Mysuru, Karnataka, 570001");
+    }
+    proptest! {
+        #[test]
+        fn no_payload_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = read(&Code { kind: CodeKind::Qr, bytes: bytes.clone(), quad: Quad::default() }, &[]);
+            // What a code may inflate to.
+            let _ = secure_values(&bytes);
+            let _ = inflate(&bytes);
+        }
+
+        #[test]
+        fn no_digits_and_no_attributes_make_the_reader_panic(digits in "[0-9]{90,600}", xml in "PrintLetterBarcodeData[ =\"'&;a-zé0-9]{0,80}") {
+            let _ = read(&code(&digits), &[]);
+            let _ = read(&code(&xml), &[]);
+        }
     }
 }

@@ -211,6 +211,8 @@ fn joined(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The sample of the standard, Virginia.
@@ -284,6 +286,14 @@ mod tests {
     fn other_payloads_are_none() {
         for text in ["", "ANSI ", "%CAANYTOWN^SAMPLE$JANE^", "M1DESMARAIS/LUC       EABC123 YULFRAAC", "ANSI é636000DLDAQ"] {
             assert!(read_text(text).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in "(ANSI |AAMVA)[0-9]{6,12}DL[\\PC\n]{0,200}") {
+            let _ = read(&Code { kind: CodeKind::Pdf417, bytes, quad: Quad::default() });
+            let _ = read_text(&text);
         }
     }
 }

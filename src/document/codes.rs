@@ -3,9 +3,8 @@
 use super::aadhaar_qr;
 use super::aamva;
 use super::field::{Candidate, IdType, Side};
+use super::signer_key::SignerKey;
 use crate::ocr::Code;
-
-pub use super::aadhaar_qr::SignerKey;
 
 /// What one code says.
 ///
@@ -18,6 +17,11 @@ pub struct CodeReading {
     pub candidates: Vec<Candidate>,
     /// Whether its signature holds under one of the keys; `None` where it has none.
     pub is_signed: Option<bool>,
+}
+
+/// Whether a code is that of a licence or identity card of the United States or Canada.
+pub(super) fn is_of_licence(code: &Code) -> bool {
+    aamva::read(code).is_some()
 }
 
 /// Reads every code that a document of a known kind carries; `keys` are the keys that may have signed Aadhaar codes.

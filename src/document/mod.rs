@@ -25,6 +25,9 @@ mod original;
 mod person_name;
 mod read;
 mod reconcile;
+mod sides;
+mod signals;
+mod signer_key;
 mod text;
 mod translit;
 mod viz;
@@ -39,3 +42,5 @@ pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Sourc
 pub use mask::mask_aadhaar;
 pub use original::in_original_frame;
 pub use read::read;
+pub use sides::mark_as_same_image;
+pub use signer_key::SignerKey;

@@ -1,8 +1,5 @@
 //! The pages of one document -> its reading.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
 use time::Date;
 
 use super::classify::{Class, Region, classify};
@@ -12,19 +9,24 @@ use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
 use super::reconcile::reconcile_number;
+use super::signer_key::SignerKey;
 use super::viz;
+use super::{sides, signals};
 use crate::ocr::Page;
 
 /// Reads a document off its pages.
 ///
-/// `today` decides which century two digits of a year belong to and whether the document has expired.
-pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
+/// `keys` are the keys that may have signed Aadhaar codes; `today` decides which century two digits of a year belong to
+/// and whether the document has expired.
+pub fn read(pages: &[(Side, Page)], keys: &[SignerKey], today: Date) -> Reading {
     let sheets: Vec<Sheet> = pages.iter().map(|(side, page)| Sheet::new(*side, page)).collect();
     let mut zone = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, today)?))).max_by_key(|(_, zone)| weight(zone));
     if let Some((_, zone)) = &mut zone {
         zone.improve_names(&pages.iter().map(|(_, page)| page).collect::<Vec<_>>());
     }
-    let coded: Vec<CodeReading> = pages.iter().flat_map(|(side, page)| codes::read(&page.codes, *side, &[])).collect();
+    let coded: Vec<CodeReading> = pages.iter().flat_map(|(side, page)| codes::read(&page.codes, *side, keys)).collect();
+    // Without keys nothing can be said about a signature.
+    let is_unverified = !keys.is_empty() && coded.iter().any(|coded| coded.is_signed == Some(false));
     let printed = classify(&sheets);
     let by_code = coded.first().map_or(printed.id_type, |coded| coded.id_type);
     let id_type = zone.as_ref().map_or(by_code, |(_, zone)| id_type(printed, zone));
@@ -37,14 +39,14 @@ pub fn read(pages: &[(Side, Page)], today: Date) -> Reading {
         reconcile_number(&mut candidates, zone, &sheets);
     }
     let fused = fuse(candidates);
-    Reading {
-        id_type,
-        fields: fused.fields,
-        mrz: zone.map(|(_, zone)| zone.lines).unwrap_or_default(),
-        warnings: fused.warnings,
-        signals: signals(pages),
-        ..Reading::default()
+    let mut reading = Reading { id_type, fields: fused.fields, warnings: fused.warnings, ..Reading::default() };
+    if is_unverified {
+        reading.warnings.push("the signature of the Aadhaar code is of none of the known keys".into());
     }
+    signals::mark(&mut reading, pages, today);
+    sides::mark(&mut reading, pages, zone.as_ref());
+    reading.mrz = zone.map(|(_, zone)| zone.lines).unwrap_or_default();
+    reading
 }
 
 /// Zones are compared by how many of their check digits hold, then by whether they are whole.
@@ -66,28 +68,9 @@ fn id_type(printed: Class, zone: &Mrz) -> IdType {
     }
 }
 
-/// What the images are like, by name: data for whoever decides.
-fn signals(pages: &[(Side, Page)]) -> BTreeMap<String, Value> {
-    let mut signals = BTreeMap::new();
-    for (side, page) in pages {
-        let prefix = match side {
-            Side::Front => "front",
-            Side::Back => "back",
-        };
-        let quality = &page.quality;
-        let rounded = |value: f32| json!((f64::from(value) * 1000.0).round() / 1000.0);
-        signals.insert(format!("{prefix}.lines"), json!(page.lines.len()));
-        signals.insert(format!("{prefix}.sharpness"), rounded(quality.sharpness));
-        signals.insert(format!("{prefix}.glare"), rounded(quality.glare));
-        signals.insert(format!("{prefix}.cardLongSidePx"), json!(quality.card_long_side_px));
-        signals.insert(format!("{prefix}.cropped"), json!(quality.cropped));
-        signals.insert(format!("{prefix}.grey"), json!(quality.grey));
-    }
-    signals
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::macros::date;
 
     use super::read;
@@ -96,7 +79,7 @@ mod tests {
 
     /// Type, number, name, birth date, address and sex, as the seven keys have them.
     fn check(lines: &[(f32, f32, &str)], expected: [&str; 6]) {
-        let reading = read(&[(Side::Front, page(lines))], date!(2026 - 11 - 22));
+        let reading = read(&[(Side::Front, page(lines))], &[], date!(2026 - 11 - 22));
         let id_type = serde_json::to_value(reading.id_type).ok();
         let read = [
             id_type.as_ref().and_then(|id_type| id_type.as_str()).unwrap_or_default(),
@@ -278,5 +261,20 @@ mod tests {
             ],
             ["driving_licence", "MH23 20073222610", "ASHA RAO", "1978-06-11", "55/2, Lake Road, Hapur 245101", ""],
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_page_makes_the_reader_panic(
+            lines in prop::collection::vec((0.0_f32..900.0, 0.0_f32..600.0, "(|[0-9]{1,2}[a-d]?\\.? ?|Name:? ?|DOB:? ?|PASSPORT ?|DRIVING LICEN[CS]E ?|Address ?|[A-Z<]{0,20})(\\PC{0,12}|[0-9./ -]{0,14}|[A-Z0-9<]{0,46})"), 0..12),
+            back in any::<bool>(),
+        ) {
+            let lines: Vec<(f32, f32, &str)> = lines.iter().map(|(left, top, text)| (*left, *top, text.as_str())).collect();
+            let mut pages = vec![(Side::Front, page(&lines))];
+            if back {
+                pages.push((Side::Back, page(&lines[lines.len() / 2..])));
+            }
+            let _ = read(&pages, &[], date!(2026 - 11 - 22));
+        }
     }
 }

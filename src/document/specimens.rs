@@ -59,7 +59,7 @@ fn check(file: &str) {
     for specimen in specimens(file) {
         let mut pages = vec![(Side::Front, specimen.front)];
         pages.extend(specimen.back.map(|back| (Side::Back, back)));
-        let reading = read(&pages, date!(2026 - 11 - 22));
+        let reading = read(&pages, &[], date!(2026 - 11 - 22));
         let id_type = serde_json::to_value(reading.id_type).expect("a type is a word");
         let read = [
             id_type.as_str().unwrap_or_default(),

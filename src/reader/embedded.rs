@@ -2,11 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use metrics::gauge;
 use time::OffsetDateTime;
@@ -14,7 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config;
-use crate::document::{self, Reading, Side};
+use crate::document::{self, Reading, Side, SignerKey};
 use crate::failure::{Class, Failure};
 use crate::ocr::{Canvas, Engine, Limits, OcrError, Original, Page, Spent, Weights, find_folder};
 use crate::telemetry::metric::ENGINE_WAITING;
@@ -27,14 +28,17 @@ pub struct EmbeddedReader {
     /// As many permits as engines, so that waiting for one takes no thread.
     permits: Arc<Semaphore>,
     n_instances: usize,
+    /// The keys that may have signed Aadhaar codes.
+    aadhaar_keys: Arc<[SignerKey]>,
 }
 
 impl EmbeddedReader {
     /// Loads the weights once and opens the engines side by side.
     ///
     /// # Errors
-    /// The engine's folder is not found, or a file in it is missing or is another one.
+    /// The engine's folder is not found, or a file in it is missing or is another one; a file of keys holds none.
     pub fn open(settings: &config::Engine) -> anyhow::Result<Self> {
+        let aadhaar_keys = settings.aadhaar_keys.iter().map(|path| keys_in(path)).collect::<anyhow::Result<Vec<_>>>()?.concat().into();
         let weights = Weights::load(&find_folder(settings.dir.as_deref())?)?;
         let limits = Limits { max_pixels: settings.max_pixels };
         let n_instances = match settings.instances {
@@ -52,6 +56,7 @@ impl EmbeddedReader {
             pool: Arc::new(Pool { idle: Mutex::new(engines), returned: Condvar::new() }),
             permits: Arc::new(Semaphore::new(n_instances)),
             n_instances,
+            aadhaar_keys,
         })
     }
 
@@ -117,7 +122,7 @@ impl EmbeddedReader {
 
     fn guarded(&self, front: &[u8], back: Option<&[u8]>) -> Result<Read, Failure> {
         let mut engine = self.pool.take();
-        catch_unwind(AssertUnwindSafe(|| read_pages(&mut engine, front, back)))
+        catch_unwind(AssertUnwindSafe(|| read_pages(&mut engine, front, back, &self.aadhaar_keys)))
             .unwrap_or_else(|_| Err(Failure::new(Class::Internal, "the engine panicked")))
     }
 }
@@ -165,7 +170,13 @@ impl Drop for Waiting {
 }
 
 /// Reads both sides with the fast recogniser, then with the accurate one what matters and was not read with certainty.
-fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<Read, Failure> {
+fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>, keys: &[SignerKey]) -> Result<Read, Failure> {
+    // The same image twice costs as much as one.
+    if back == Some(front) {
+        let mut read = read_pages(engine, front, None, keys)?;
+        document::mark_as_same_image(&mut read.reading);
+        return Ok(read);
+    }
     let today = OffsetDateTime::now_utc().date();
     // What an earlier document left when it failed.
     engine.take_spent();
@@ -178,7 +189,7 @@ fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<
         originals.push(original);
     }
     let started = Instant::now();
-    let mut reading = document::read(&pages, today);
+    let mut reading = document::read(&pages, keys, today);
     let doubtful = document::doubtful_lines(&reading, &pages);
     let mut parsing = started.elapsed();
     if doubtful.iter().any(|lines| !lines.is_empty()) {
@@ -187,13 +198,18 @@ fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>) -> Result<
             engine.read_again(page, original, lines).map_err(|error| failure(*side, &error))?;
         }
         let started = Instant::now();
-        let second = document::read(&second_look, today);
+        let second = document::read(&second_look, keys, today);
         if document::faults(&second) <= document::faults(&reading) {
             (reading, pages) = (second, second_look);
         }
         parsing += started.elapsed();
     }
     Ok(Read { reading, pages, originals, spent: engine.take_spent(), parsing })
+}
+
+fn keys_in(path: &Path) -> anyhow::Result<Vec<SignerKey>> {
+    let file = std::fs::read(path).with_context(|| format!("engine.aadhaar_keys: failed to read {}", path.display()))?;
+    SignerKey::read_all(&file).with_context(|| format!("engine.aadhaar_keys: {}", path.display()))
 }
 
 fn failure(side: Side, error: &OcrError) -> Failure {
