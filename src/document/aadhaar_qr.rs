@@ -219,9 +219,13 @@ mod tests {
     use aws_lc_rs::rsa::{KeyPair, KeySize};
     use aws_lc_rs::signature::RSA_PKCS1_SHA256;
     use proptest::prelude::*;
+    use time::macros::date;
 
     use super::super::signer_key::tests::key_of;
     use super::*;
+    use crate::document::testing::page;
+    use crate::document::{self, Reading};
+    use crate::ocr::Page;
 
     const V1: &str = "3|123420240101120000000|Asha Example|02-03-1985|F|D/O Ravi Example|Mysuru|Near Well|12|Hill View|570001|Mysuru|Karnataka|\
         First Cross|Mysuru|Mysuru";
@@ -291,6 +295,21 @@ mod tests {
         let (code, key) = secure_code(&format!("V2|{V1}|1234"));
         let qr = read(&code, &[key]).expect("a secure code");
         assert_eq!((qr.is_signed, value(&qr, FieldName::Name)), (Some(true), "Asha Example"));
+    }
+
+    #[test]
+    fn a_signed_code_outranks_the_print_and_an_unknown_signer_is_told() {
+        let lines = [(60.0, 20.0, "Government of India"), (200.0, 80.0, "Usha Example"), (200.0, 110.0, "DOB: 11/06/1978")];
+        let (code, key) = secure_code(V1);
+        let (_, other_key) = secure_code(V1);
+        let pages = [(Side::Front, Page { codes: vec![code], ..page(&lines) })];
+        let reading_with = |keys: &[SignerKey]| document::read(&pages, keys, date!(2026 - 11 - 22));
+        let signed = reading_with(&[key]);
+        let birth = &signed.fields[&FieldName::DateOfBirth];
+        assert_eq!((birth.chosen.value.as_str(), birth.chosen.source), ("1985-03-02", Source::SignedQr));
+        assert_eq!(birth.others.iter().map(|other| other.value.as_str()).collect::<Vec<_>>(), ["1978-06-11"]);
+        let is_told = |reading: &Reading| reading.warnings.iter().any(|warning| warning.contains("signature"));
+        assert!(!is_told(&signed) && is_told(&reading_with(&[other_key])) && !is_told(&reading_with(&[])));
     }
 
     #[test]

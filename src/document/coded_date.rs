@@ -71,6 +71,8 @@ fn two_digits(text: &str) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn today() -> Date {
@@ -112,5 +114,12 @@ mod tests {
         assert_eq!(from_ccyymmdd("19860606").as_deref(), Some("1986-06-06"));
         assert_eq!(from_mmddccyy("19860606"), None);
         assert_eq!(from_ccyymmdd("06061986"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_makes_the_parsers_panic(field in "(\\PC{0,10}|[0-9]{0,10})") {
+            let _ = (from_yymmdd(&field, DateRole::Expiry, today()), from_ccyymmdd(&field), from_mmddccyy(&field));
+        }
     }
 }

@@ -246,6 +246,7 @@ fn months_of(word: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::macros::date;
 
     use super::*;
@@ -302,5 +303,12 @@ mod tests {
         let find = |century| find_date("05.06.31", Order::DayFirst, century).map(iso);
         assert_eq!(find(Century::Past(TODAY)).as_deref(), Some("1931-06-05"));
         assert_eq!(find(Century::Near(TODAY)).as_deref(), Some("2031-06-05"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_search_panic(text in "(\\PC{0,30}|[0-9]{0,4}[./ -]?([A-Za-z]{0,9}|[0-9]{1,2})[./ -]?[0-9]{0,5})") {
+            let _ = find_dates(&text, Order::MonthFirst, Century::Near(TODAY));
+        }
     }
 }

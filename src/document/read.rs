@@ -264,6 +264,9 @@ mod tests {
     }
 
     proptest! {
+        // A page takes a thousand times as long as a payload.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn no_page_makes_the_reader_panic(
             lines in prop::collection::vec((0.0_f32..900.0, 0.0_f32..600.0, "(|[0-9]{1,2}[a-d]?\\.? ?|Name:? ?|DOB:? ?|PASSPORT ?|DRIVING LICEN[CS]E ?|Address ?|[A-Z<]{0,20})(\\PC{0,12}|[0-9./ -]{0,14}|[A-Z0-9<]{0,46})"), 0..12),

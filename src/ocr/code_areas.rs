@@ -181,8 +181,8 @@ mod tests {
         let picture = GrayImage::from_fn(900, 570, |x, y| {
             let (x, y) = (x as f32 - 450.0, y as f32 - 285.0);
             let (u, v) = (x * cos + y * sin, y * cos - x * sin);
-            let bar = ((u / 4.0).floor() + (v / 12.0).floor()) as i32 % 2 == 0;
-            image::Luma([if u.abs() < 300.0 && v.abs() < 80.0 && bar { 40 } else { 210 }])
+            let bars = 125.0 + 85.0 * (u * std::f32::consts::FRAC_PI_4).sin();
+            image::Luma([if u.abs() < 300.0 && v.abs() < 80.0 { bars as u8 } else { 210 }])
         });
         let areas = find(&picture);
         let [area] = areas.as_slice() else { panic!("{areas:?}") };

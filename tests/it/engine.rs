@@ -43,6 +43,17 @@ fn the_barcode_on_a_licences_back_is_read() {
 }
 
 #[test]
+fn the_code_on_an_aadhaar_cards_back_is_read() {
+    let folder = specimens("clean");
+    let cards: Vec<_> = scan(&folder).into_iter().filter(|(id, _)| id.starts_with("aadhaar")).collect();
+    assert!(!cards.is_empty());
+    for (id, answer) in cards {
+        assert_eq!(answer["details"]["address"]["source"], "qr", "{id}");
+        assert_eq!(answer["details"]["signals"]["back.codes"], serde_json::json!(["qr"]), "{id}");
+    }
+}
+
+#[test]
 fn slightly_distorted_specimens_are_read_as_well_as_before() {
     check(&specimens("mild"), floor::MILD);
 }
@@ -67,12 +78,12 @@ pub(crate) fn shared() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-fn specimens(distortion: &str) -> PathBuf {
+pub(crate) fn specimens(distortion: &str) -> PathBuf {
     Path::new(&environment("IDMILL_TEST_SPECIMENS")).join(distortion)
 }
 
 /// Reads every document below the folder and counts those that are all right.
-fn check(folder: &Path, floor: usize) {
+pub(crate) fn check(folder: &Path, floor: usize) {
     let readings = scan(folder);
     let mut n_right = 0;
     let mut wrong = Vec::new();
@@ -90,7 +101,7 @@ fn check(folder: &Path, floor: usize) {
 }
 
 /// `idmill scan --batch` over the folder; one answer a document.
-fn scan(folder: &Path) -> BTreeMap<String, Value> {
+pub(crate) fn scan(folder: &Path) -> BTreeMap<String, Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_idmill"))
         .args(["scan", "--batch"])
         .arg(folder)
@@ -104,7 +115,7 @@ fn scan(folder: &Path) -> BTreeMap<String, Value> {
     answers.map(|answer| (answer["id"].as_str().expect("an id").to_owned(), answer)).collect()
 }
 
-fn truths(folder: &Path) -> BTreeMap<String, Value> {
+pub(crate) fn truths(folder: &Path) -> BTreeMap<String, Value> {
     let mut truths = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).flatten() {
         if let Ok(text) = std::fs::read(entry.path().join("truth.json")) {

@@ -12,6 +12,7 @@ mod engine;
 mod page;
 mod remote;
 mod schema;
+mod sides;
 mod staging;
 mod submit;
 mod trace;

@@ -90,6 +90,8 @@ pub fn read(page: &Page, today: Date) -> Option<Mrz> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::document::field::FieldName;
     use crate::ocr::Line;
@@ -220,5 +222,15 @@ mod tests {
         assert_eq!(mrz.holds(Checked::Birth), Some(false));
         assert_eq!(mrz.holds(Checked::Number), Some(true));
         assert!(!mrz.is_valid());
+    }
+
+    proptest! {
+        // A dozen rows are put together in many ways.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn no_lines_make_the_reader_panic(lines in prop::collection::vec("([PIVAC]?[A-Z0-9<]{0,50}|\\PC{0,60})", 0..4)) {
+            let _ = read_lines(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
 }

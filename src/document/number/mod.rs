@@ -111,6 +111,8 @@ pub(crate) fn check(country: &str, kind: Kind, number: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check_all(kind: Kind, expected: Verdict, numbers: &[(&str, &str)]) {
@@ -187,5 +189,14 @@ mod tests {
         check_all(Kind::National, Verdict::Unknown, &[("UTO", "1"), ("DNK", "2110625628"), ("", "")]);
         check_all(Kind::VoterId, Verdict::Unknown, &[("IND", "WKH1186254")]);
         check_all(Kind::National, Verdict::Invalid, &[("ESP", ""), ("ESP", "é"), ("SWE", "8803200016é"), ("MEX", "ÑÑÑ")]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_number_makes_a_rule_panic(number in "(\\PC{0,20}|[0-9]{0,18}[A-Z]?|[A-ZÑ0-9+]{0,20})") {
+            for rule in &RULES {
+                let _ = check(rule.country, rule.kind, &number);
+            }
+        }
     }
 }
