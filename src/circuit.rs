@@ -1,7 +1,8 @@
 //! One dependency's outage as a state machine.
 //!
 //! Pure: the moment is an argument, and whoever drives the circuit sleeps. Closed: jobs flow. Open: nobody asks the
-//! dependency until the probe is due; then one job is let through, and its outcome decides.
+//! dependency until the probe is due; then one job is let through, and its outcome decides. A circuit also knows whether
+//! all that went wrong was one caller's: a dependency that fails on one document is not out of order.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +15,31 @@ pub struct Limits {
     pub probe_interval: Duration,
 }
 
+/// Who called: a number that is the same for each attempt of one job.
+pub type Caller = u64;
+
 /// The state of one dependency as its callers saw it.
 #[derive(Debug, Clone)]
 pub struct Circuit {
     limits: Limits,
     state: State,
+    /// Whether the dependency ever answered as it should.
+    answered: bool,
+    failing: Failing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Closed { n_failures: u32 },
     Open { probe_at: Instant },
+}
+
+/// Whose calls went wrong since the dependency last answered as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    Nobody,
+    Alone(Caller),
+    Several,
 }
 
 /// What a call to the dependency showed.
@@ -36,25 +51,41 @@ pub enum Signal {
     Failed,
     /// It refuses us: credentials, plan, address. One of these is enough, since no retry heals it.
     Refused,
+    /// It refuses this request, for which the one object that was asked for may be the reason as well as our
+    /// credentials. As `Refused`, unless it answered before and refuses one caller alone.
+    Denied,
 }
 
 impl Circuit {
     /// A closed circuit.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Closed { n_failures: 0 } }
+        Self { limits, state: State::Closed { n_failures: 0 }, answered: false, failing: Failing::Nobody }
     }
 
     /// Notes what a call showed; true when this opened or closed the circuit.
-    pub fn note(&mut self, signal: Signal, now: Instant) -> bool {
+    pub fn note(&mut self, signal: Signal, caller: Caller, now: Instant) -> bool {
         let was_open = self.is_open();
+        self.answered |= signal == Signal::Healthy;
+        self.failing = match (signal, self.failing) {
+            (Signal::Healthy, _) => Failing::Nobody,
+            (_, Failing::Nobody) => Failing::Alone(caller),
+            (_, Failing::Alone(known)) if known == caller => Failing::Alone(caller),
+            (_, Failing::Alone(_) | Failing::Several) => Failing::Several,
+        };
         let open = State::Open { probe_at: now + self.limits.probe_interval };
         self.state = match (self.state, signal) {
             (_, Signal::Healthy) => State::Closed { n_failures: 0 },
-            (_, Signal::Refused) | (State::Open { .. }, Signal::Failed) => open,
+            (State::Closed { .. }, Signal::Denied) if self.fails_alone(caller) => self.state,
+            (_, Signal::Refused | Signal::Denied) | (State::Open { .. }, Signal::Failed) => open,
             (State::Closed { n_failures }, Signal::Failed) if n_failures + 1 >= self.limits.threshold => open,
             (State::Closed { n_failures }, Signal::Failed) => State::Closed { n_failures: n_failures + 1 },
         };
         was_open != self.is_open()
+    }
+
+    /// Whether the dependency answered before, and since then nothing went wrong but what this caller asked for.
+    pub fn fails_alone(&self, caller: Caller) -> bool {
+        self.answered && self.failing == Failing::Alone(caller)
     }
 
     /// Whether jobs that need this dependency must wait.
@@ -92,29 +123,57 @@ mod tests {
     fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
         let (mut circuit, now) = (circuit(), Instant::now());
         for signal in [Signal::Failed, Signal::Failed, Signal::Healthy, Signal::Failed, Signal::Failed] {
-            assert!(!circuit.note(signal, now));
+            assert!(!circuit.note(signal, 1, now));
         }
-        assert!(circuit.note(Signal::Failed, now));
+        assert!(circuit.note(Signal::Failed, 1, now));
         assert!(circuit.is_open());
     }
 
     #[test]
     fn a_refusal_opens_it_at_once() {
         let mut circuit = circuit();
-        assert!(circuit.note(Signal::Refused, Instant::now()));
+        assert!(circuit.note(Signal::Refused, 1, Instant::now()));
         assert!(circuit.is_open());
+    }
+
+    #[test]
+    fn a_denial_opens_it_unless_it_meets_one_caller_alone_after_others_were_answered() {
+        let now = Instant::now();
+        let mut never_answered = circuit();
+        assert!(never_answered.note(Signal::Denied, 1, now));
+        let mut answered = circuit();
+        answered.note(Signal::Healthy, 1, now);
+        for _ in 0..4 {
+            assert!(!answered.note(Signal::Denied, 2, now));
+        }
+        assert!(answered.fails_alone(2) && !answered.fails_alone(3));
+        assert!(answered.note(Signal::Denied, 3, now), "a second caller is no coincidence");
+        assert!(!answered.fails_alone(2) && !answered.fails_alone(3));
+    }
+
+    #[test]
+    fn a_caller_fails_alone_until_another_does_or_is_answered() {
+        let (mut circuit, now) = (circuit(), Instant::now());
+        circuit.note(Signal::Failed, 1, now);
+        assert!(!circuit.fails_alone(1), "a dependency that never answered may be at fault");
+        for (signal, caller, alone) in
+            [(Signal::Healthy, 2, false), (Signal::Failed, 1, true), (Signal::Failed, 2, false), (Signal::Failed, 1, false)]
+        {
+            circuit.note(signal, caller, now);
+            assert_eq!(circuit.fails_alone(1), alone);
+        }
     }
 
     #[test]
     fn probes_are_an_interval_apart_and_a_healthy_one_closes_it() {
         let (mut circuit, start) = (circuit(), Instant::now());
-        circuit.note(Signal::Refused, start);
+        circuit.note(Signal::Refused, 1, start);
         assert_eq!(circuit.probe_at(), Some(start + INTERVAL));
         circuit.probe_started(start + INTERVAL);
         assert_eq!(circuit.probe_at(), Some(start + 2 * INTERVAL));
-        assert!(!circuit.note(Signal::Failed, start + INTERVAL));
-        assert!(circuit.note(Signal::Healthy, start + 2 * INTERVAL));
+        assert!(!circuit.note(Signal::Failed, 1, start + INTERVAL));
+        assert!(circuit.note(Signal::Healthy, 1, start + 2 * INTERVAL));
         assert_eq!(circuit.probe_at(), None);
-        assert!(!circuit.note(Signal::Failed, start + 3 * INTERVAL), "the count starts again");
+        assert!(!circuit.note(Signal::Failed, 1, start + 3 * INTERVAL), "the count starts again");
     }
 }

@@ -13,6 +13,11 @@ use crate::job::{JobId, Metadata};
 /// The contract's version, part of every event's type and id.
 const CONTRACT: &str = "v1";
 
+/// Routing key of a document that was read.
+const READ: &str = "document.read";
+/// Routing key of a job that was given up.
+const FAILED: &str = "document.failed";
+
 /// Namespace of event ids: drawn once, never to change, since every duplicate must carry the same id.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5f0d_0f0e_5bb5_5f5a_9d43_3c1a_6f2e_8a71);
 
@@ -48,7 +53,7 @@ pub struct Subject<'a> {
 impl Event {
     /// The event of a document that was read; `data` holds `fields`, `details` and `warnings`.
     pub fn read(subject: Subject<'_>, data: Map<String, Value>, now: OffsetDateTime) -> Self {
-        Self::new(subject, "document.read", data, now)
+        Self::new(subject, READ, data, now)
     }
 
     /// The event of a job that was given up.
@@ -58,7 +63,12 @@ impl Event {
             "failure".into(),
             json!({"class": failure.class, "dependency": failure.dependency, "reason": failure.reason, "attempts": attempts}),
         );
-        Self::new(subject, "document.failed", data, now)
+        Self::new(subject, FAILED, data, now)
+    }
+
+    /// Whether it tells of a job that was given up.
+    pub fn is_failure(&self) -> bool {
+        self.routing_key == FAILED
     }
 
     fn new(subject: Subject<'_>, routing_key: &'static str, mut data: Map<String, Value>, now: OffsetDateTime) -> Self {

@@ -16,7 +16,7 @@ pub enum Class {
     Expired,
     /// The object is no image that can be read: too large, not an image, corrupt, too many pixels.
     BadImage,
-    /// The object is not there; the upload may still be on its way.
+    /// The object is not there, the upload may still be on its way; or the store denies access to it alone.
     ImageMissing,
     /// The OCR service refuses the document (400, 413, 415, 422).
     Rejected,
@@ -96,7 +96,8 @@ impl Dependency {
 pub struct Failure {
     /// What happens to the job.
     pub class: Class,
-    /// Which dependency is at fault, for `Unavailable`, `Throttled` and `Unauthorised`.
+    /// Which dependency is at fault, for `Unavailable`, `Throttled` and `Unauthorised`; for `ImageMissing` the store, where it
+    /// denies access instead of saying that there is no such object.
     pub dependency: Option<Dependency>,
     /// A short sentence without any document content.
     pub reason: String,

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use crate::failure::{Class, Failure};
 
+/// Deferrals after which a job on which alone a dependency fails is judged like any other failure, instead of waiting
+/// for an outage to end that may be its own doing. With the default delays that is after more than a quarter of an hour,
+/// so that a job that is alone on an idle system outlives an outage of ten minutes.
+pub const LONE_DEFERRALS: u32 = 10;
+
 /// What a job has behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {

@@ -185,11 +185,17 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
             Failure::of(Dependency::Storage, Class::Throttled, format!("the object store asks to slow down ({status})"))
         }
         (408 | 500..=599, _) => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
-        // 403 is also what S3 answers for a missing object when s3:ListBucket is not granted.
+        // What S3 answers for a missing object when s3:ListBucket is not granted, and to whom may not read it: the worker
+        // tells the two apart by what becomes of other objects.
+        (403, "AccessDenied") => Failure::of(
+            Dependency::Storage,
+            Class::ImageMissing,
+            "the object store denies access (403): the object is missing and s3:ListBucket is not granted, or credentials or bucket policy do not let us read it",
+        ),
         (301 | 400 | 401 | 403, _) => Failure::of(
             Dependency::Storage,
             Class::Unauthorised,
-            format!("the object store refuses us ({status}): check credentials, region and bucket policy, s3:ListBucket included"),
+            format!("the object store refuses us ({status}): check credentials, region and bucket policy"),
         ),
         _ => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
     }

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration api quickstart; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration faults api quickstart; all of them if none is named
+#
+# IDMILL_TEST_BROKER=4.0 or 4.3 runs the tests on that RabbitMQ instead of the machine's own.
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -38,7 +40,7 @@ fetch_rotel() {
 # Servers, weights and specimens, once.
 set_up() {
   step "Setting up"
-  need_debian python3 fonts-dejavu-core fonts-liberation fonts-ocr-b
+  need_debian python3 openssl fonts-dejavu-core fonts-liberation fonts-ocr-b
   deploy/fetch-models.sh "${IDMILL_WEIGHTS:-weights}"
   export IDMILL_TEST_SPECIMENS=$private/specimens
   say "Starting RabbitMQ and SeaweedFS in $private"
@@ -80,6 +82,9 @@ run_integration() {
   cargo test --locked --test it
 }
 
+# A short fault campaign; the long ones are a command of their own.
+run_faults() { tests/faults.sh --jobs 1000 --faults 20; }
+
 # The HTTP API with other people's clients: schemathesis, and Node with axios.
 run_api() { tests/api.sh; }
 
@@ -99,7 +104,7 @@ for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
 PYTHON
 }
 
-all=(format lint docs unit integration api quickstart)
+all=(format lint docs unit integration faults api quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do

@@ -18,7 +18,15 @@ use super::topology::is_missing;
 pub struct Publisher {
     connector: Connector,
     link: Mutex<Option<Arc<Link>>>,
-    blocked: watch::Sender<bool>,
+    blocked: Arc<watch::Sender<Blocked>>,
+}
+
+/// Whether the broker stopped reading from the connection, because of a memory or disk alarm.
+#[derive(Debug, Clone, Copy, Default)]
+struct Blocked {
+    /// Number of the connection that this is about: what an old one still has to say does not count.
+    link: u64,
+    blocked: bool,
 }
 
 /// Why a message was not published. The job stays unsettled in every case.
@@ -49,7 +57,7 @@ struct Link {
 impl Publisher {
     /// A publisher that connects at its first publish.
     pub fn new(connector: Connector) -> Self {
-        Self { connector, link: Mutex::new(None), blocked: watch::Sender::new(false) }
+        Self { connector, link: Mutex::new(None), blocked: Arc::default() }
     }
 
     /// Publishes and waits for the broker's confirm, once.
@@ -59,14 +67,17 @@ impl Publisher {
     pub async fn publish(&self, message: &Outgoing) -> Result<(), PublishError> {
         self.wait_until_unblocked().await?;
         let link = self.link().await?;
-        let attempt = self.publish_on(&link, message);
-        match tokio::time::timeout(self.connector.publish_timeout(), attempt).await {
-            Ok(Err(error @ PublishError::Unavailable(_))) => {
+        let outcome = tokio::select! {
+            outcome = self.publish_on(&link, message) => Some(outcome),
+            () = self.confirm_is_overdue() => None,
+        };
+        match outcome {
+            Some(Err(error @ PublishError::Unavailable(_))) => {
                 self.drop_link(&link).await;
                 Err(error)
             }
-            Ok(outcome) => outcome,
-            Err(_) => {
+            Some(outcome) => outcome,
+            None => {
                 // Nobody knows what the broker still has in its ears: start over with a clean connection.
                 self.drop_link(&link).await;
                 Err(PublishError::Unavailable(format!("no confirm within {:?}", self.connector.publish_timeout())))
@@ -106,7 +117,13 @@ impl Publisher {
 
     /// Whether the broker stopped this connection with a memory or disk alarm.
     pub fn is_blocked(&self) -> bool {
-        *self.blocked.borrow()
+        self.blocked.borrow().blocked
+    }
+
+    /// Returns when [`is_blocked`](Self::is_blocked) is that.
+    pub async fn until_blocked_is(&self, wanted: bool) {
+        // The sender is ours, so that the wait cannot fail.
+        let _ = self.blocked.subscribe().wait_for(|state| state.blocked == wanted).await;
     }
 
     /// Closes the connection; everything confirmed stays confirmed.
@@ -172,27 +189,40 @@ impl Publisher {
 
     fn watch_alarms(&self, connection: &Connection) {
         let mut events = connection.events_listener();
-        let blocked = self.blocked.clone();
-        blocked.send_replace(false);
+        let blocked = Arc::clone(&self.blocked);
+        let link = blocked.borrow().link + 1;
+        blocked.send_replace(Blocked { link, blocked: false });
         tokio::spawn(async move {
+            let note = |now| {
+                blocked.send_if_modified(|state| state.link == link && std::mem::replace(&mut state.blocked, now) != now);
+            };
             while let Some(event) = events.next().await {
                 match event {
-                    lapin::Event::ConnectionBlocked(_) => blocked.send_replace(true),
-                    lapin::Event::ConnectionUnblocked => blocked.send_replace(false),
-                    lapin::Event::Error(_) => break,
-                    _ => continue,
-                };
+                    lapin::Event::ConnectionBlocked(_) => note(true),
+                    // The error may be a channel's own, and the connection lives on: alarms are still to be heard of.
+                    lapin::Event::ConnectionUnblocked | lapin::Event::Error(_) => note(false),
+                    _ => {}
+                }
             }
-            blocked.send_replace(false);
         });
     }
 
     async fn wait_until_unblocked(&self) -> Result<(), PublishError> {
         // While blocked, a publish would sit in the socket and be sent again after its time-out.
-        let mut blocked = self.blocked.subscribe();
-        match tokio::time::timeout(self.connector.publish_timeout(), blocked.wait_for(|blocked| !blocked)).await {
-            Ok(_) => Ok(()),
+        match tokio::time::timeout(self.connector.publish_timeout(), self.until_blocked_is(false)).await {
+            Ok(()) => Ok(()),
             Err(_) => Err(PublishError::Unavailable("the broker blocks publishers: a memory or disk alarm".into())),
+        }
+    }
+
+    /// Returns when a confirm has been missing for the time-out. Time in which the broker does not read does not count:
+    /// it has the message before it, and a second one would be a duplicate.
+    async fn confirm_is_overdue(&self) {
+        loop {
+            self.until_blocked_is(false).await;
+            if tokio::time::timeout(self.connector.publish_timeout(), self.until_blocked_is(true)).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -200,7 +230,6 @@ impl Publisher {
         let mut slot = self.link.lock().await;
         if slot.as_ref().is_some_and(|link| Arc::ptr_eq(link, broken)) {
             *slot = None;
-            self.blocked.send_replace(false);
             drop(slot);
             let broken = Arc::clone(broken);
             // Closing waits for an answer that a vanished peer will not give.

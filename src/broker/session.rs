@@ -80,16 +80,18 @@ impl Session {
         Ok(Deliveries { consumer, lost: self.lost.clone() })
     }
 
-    /// Stops a consumer and gives back what it had taken and nobody has begun; jobs in flight keep their lease.
-    pub async fn cancel(&self, mut deliveries: Deliveries) {
+    /// Stops a consumer and returns what it had taken and nobody has begun; all jobs keep their lease.
+    pub async fn cancel(&self, mut deliveries: Deliveries) -> Vec<Delivery> {
         let tag = deliveries.consumer.tag();
         if self.channel.basic_cancel(tag, BasicCancelOptions::default()).await.is_err() {
             self.lost.cancel();
-            return;
+            return Vec::new();
         }
+        let mut taken = Vec::new();
         while let Some(Ok(delivery)) = deliveries.consumer.next().await {
-            let _ = Delivery::new(delivery, self.lost.clone()).give_back().await;
+            taken.push(Delivery::new(delivery, self.lost.clone()));
         }
+        taken
     }
 
     /// Closes channel and connection; what is unsettled goes back to the queue.

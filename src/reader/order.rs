@@ -11,11 +11,14 @@ use tracing::Instrument;
 use super::embedded::EmbeddedReader;
 use super::remote::RemoteReader;
 use super::source::ImageSource;
-use crate::circuit::{Circuit, Limits, Signal};
+use crate::circuit::{Caller, Circuit, Limits, Signal};
 use crate::config::{ReaderOrder, Settings};
 use crate::document::{FieldName, Reading};
 use crate::failure::{Class, Dependency, Failure};
 use crate::telemetry::{Step, StepTimes};
+
+/// The caller of every document: this circuit is never asked who fails alone.
+const ANYBODY: Caller = 0;
 
 /// Whoever reads documents for this process.
 pub struct Reader {
@@ -170,7 +173,7 @@ fn may_ask(circuit: &Mutex<Circuit>) -> bool {
 fn note(circuit: &Mutex<Circuit>, outcome: &Result<Reading, Failure>) -> bool {
     let mut circuit = circuit.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(signal) = signal_of(outcome) {
-        circuit.note(signal, Instant::now());
+        circuit.note(signal, ANYBODY, Instant::now());
     }
     outcome.is_err() && circuit.is_open()
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
-use crate::circuit::{Circuit, Limits, Signal};
+use crate::circuit::{Caller, Circuit, Limits, Signal};
 use crate::failure::{Class, Dependency, Failure};
 use crate::health::Health;
 use crate::telemetry::metric::{CIRCUIT_OPEN, DEPENDENCY_FAILURES};
@@ -26,11 +26,12 @@ impl Circuits {
     }
 
     /// Notes what a job's way through its dependencies showed.
-    pub(super) fn note_outcome<T>(&self, outcome: &Result<T, Failure>, reads_remotely: bool) {
+    pub(super) fn note_outcome<T>(&self, outcome: &Result<T, Failure>, caller: Caller, reads_remotely: bool) {
+        let note = |dependency, signal, reason| self.note(dependency, signal, caller, reason);
         let Err(failure) = outcome else {
-            self.note(Dependency::Storage, Signal::Healthy, "");
+            note(Dependency::Storage, Signal::Healthy, "");
             if reads_remotely {
-                self.note(Dependency::Ocr, Signal::Healthy, "");
+                note(Dependency::Ocr, Signal::Healthy, "");
             }
             return;
         };
@@ -38,10 +39,11 @@ impl Circuits {
             counter!(DEPENDENCY_FAILURES, "dependency" => dependency.as_str(), "class" => failure.class.as_str()).increment(1);
         }
         match (failure.class, failure.dependency) {
-            (Class::Unavailable, Some(dependency)) => self.note(dependency, Signal::Failed, &failure.reason),
-            (Class::Unauthorised, Some(dependency)) => self.note(dependency, Signal::Refused, &failure.reason),
-            (Class::ImageMissing, _) => self.note(Dependency::Storage, Signal::Healthy, ""),
-            (Class::Rejected | Class::NoData, _) => self.note_outcome::<()>(&Ok(()), reads_remotely),
+            (Class::Unavailable, Some(dependency)) => note(dependency, Signal::Failed, &failure.reason),
+            (Class::Unauthorised, Some(dependency)) => note(dependency, Signal::Refused, &failure.reason),
+            (Class::ImageMissing, Some(dependency)) => note(dependency, Signal::Denied, &failure.reason),
+            (Class::ImageMissing, None) => note(Dependency::Storage, Signal::Healthy, ""),
+            (Class::Rejected | Class::NoData, _) => self.note_outcome::<()>(&Ok(()), caller, reads_remotely),
             (
                 Class::BadJob
                 | Class::Expired
@@ -55,15 +57,15 @@ impl Circuits {
         }
         // Whoever got as far as the OCR call had the images.
         if failure.dependency == Some(Dependency::Ocr) {
-            self.note(Dependency::Storage, Signal::Healthy, "");
+            note(Dependency::Storage, Signal::Healthy, "");
         }
     }
 
     /// Notes what one call to one dependency showed.
-    pub(super) fn note(&self, dependency: Dependency, signal: Signal, reason: &str) {
+    pub(super) fn note(&self, dependency: Dependency, signal: Signal, caller: Caller, reason: &str) {
         let mut circuits = self.lock();
         let circuit = &mut circuits[index(dependency)];
-        if !circuit.note(signal, Instant::now()) {
+        if !circuit.note(signal, caller, Instant::now()) {
             return;
         }
         let open = circuit.is_open();
@@ -81,6 +83,11 @@ impl Circuits {
 
     pub(super) fn is_open(&self, dependency: Dependency) -> bool {
         self.lock()[index(dependency)].is_open()
+    }
+
+    /// Whether this caller's are the only failures of a dependency that answered before.
+    pub(super) fn fails_alone(&self, dependency: Dependency, caller: Caller) -> bool {
+        self.lock()[index(dependency)].fails_alone(caller)
     }
 
     /// When the next probe is due; `None` while every circuit is closed.

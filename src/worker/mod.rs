@@ -28,6 +28,9 @@ use kept::KeptEvents;
 /// so that it takes nobody with it.
 const SUSPECT_DELIVERIES: u32 = 2;
 
+/// Longest time for connecting and declaring; a cluster that elects leaders takes seconds for each queue.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Pause of the probing loop when there is no job to probe with.
 const IDLE_PROBE: Duration = Duration::from_millis(200);
 
@@ -90,7 +93,11 @@ impl Worker {
     pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut n_failures = 0;
         while !shutdown.is_cancelled() {
-            match self.open_session().await {
+            let opened = tokio::select! {
+                () = shutdown.cancelled() => break,
+                opened = self.open_session() => opened,
+            };
+            match opened {
                 Ok(session) => {
                     n_failures = 0;
                     self.health.clear("broker");
@@ -125,15 +132,17 @@ impl Worker {
     }
 
     async fn open_session(&self) -> anyhow::Result<Session> {
-        let session = Session::open(&self.connector, &self.names.jobs).await?;
-        let topology = &self.params.topology;
-        let holds = self.schedule.rungs();
-        let asking = set_up(session.connection(), &self.names, &holds, topology.delivery_limit, topology.mode);
-        match tokio::time::timeout(self.params.worker.job_budget, asking).await {
-            Ok(outcome) => outcome?,
-            Err(_) => anyhow::bail!("the broker did not answer a declaration in time"),
+        let opening = async {
+            let session = Session::open(&self.connector, &self.names.jobs).await?;
+            let topology = &self.params.topology;
+            let holds = self.schedule.rungs();
+            set_up(session.connection(), &self.names, &holds, topology.delivery_limit, topology.mode).await?;
+            anyhow::Ok(session)
+        };
+        match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
+            Ok(session) => session,
+            Err(_) => anyhow::bail!("the broker did not answer a declaration within {OPEN_TIMEOUT:?}"),
         }
-        Ok(session)
     }
 
     /// Takes jobs until the session is lost or the worker shuts down.
@@ -141,31 +150,56 @@ impl Worker {
         // A job that kills the process is the first of the queue after the restart. Taking one job at a time until the
         // first one is known to be harmless keeps its neighbours out of the crash, and out of the delivery limit.
         let mut cautious = true;
-        let ended = || shutdown.is_cancelled() || session.lost().is_cancelled();
-        while !ended() {
-            if self.circuits.probe_at().is_some() {
+        let ended = async || {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = session.lost().cancelled() => {}
+            }
+        };
+        while !shutdown.is_cancelled() && !session.lost().is_cancelled() {
+            if self.publisher.is_blocked() {
+                self.health.set("broker", "paused: the broker blocks publishers with a memory or disk alarm");
+                tracing::warn!("taking no more jobs: the broker blocks publishers with a memory or disk alarm");
+                tokio::select! {
+                    () = ended() => return,
+                    () = self.publisher.until_blocked_is(false) => {}
+                }
+                self.health.clear("broker");
+                tracing::info!("taking jobs again: the broker reads from publishers");
+            } else if self.circuits.probe_at().is_some() {
                 self.probe(session, shutdown).await;
             } else if cautious {
                 match session.take_one().await {
-                    Ok(Some(delivery)) => cautious = self.take_carefully(delivery).await,
+                    Ok(Some(delivery)) => cautious = self.take_carefully(delivery, shutdown).await,
                     Ok(None) => cautious = false,
                     Err(_) => return,
                 }
             } else if let Some(suspect) = self.consume(session, shutdown).await {
-                self.wait_until_idle().await;
-                cautious = self.take_carefully(suspect).await;
+                tokio::select! {
+                    () = ended() => return,
+                    () = self.wait_until_idle() => {}
+                }
+                cautious = self.take_carefully(suspect, shutdown).await;
             }
         }
     }
 
     /// Runs a suspect job alone; any other is started beside the others. True when it was a suspect.
-    async fn take_carefully(self: &Arc<Self>, delivery: Delivery) -> bool {
+    async fn take_carefully(self: &Arc<Self>, delivery: Delivery, shutdown: &CancellationToken) -> bool {
         let suspect = is_suspect(&delivery);
         let running = self.start(delivery);
         if suspect {
-            let _ = running.await;
+            Self::until_done(running, shutdown).await;
         }
         suspect
+    }
+
+    /// Returns when the job is settled, or at once on shutdown: the drain waits for it, and not for ever.
+    async fn until_done(running: tokio::task::JoinHandle<()>, shutdown: &CancellationToken) {
+        tokio::select! {
+            _ = running => {}
+            () = shutdown.cancelled() => {}
+        }
     }
 
     /// Consumes at full concurrency until something ends it; returns a suspect job that ended it.
@@ -182,6 +216,7 @@ impl Worker {
                     return None;
                 }
                 _ = circuits.wait_for(|n_open| *n_open > 0) => break None,
+                () = self.publisher.until_blocked_is(true) => break None,
                 delivery = deliveries.next() => match delivery {
                     Some(delivery) if is_suspect(&delivery) => break Some(delivery),
                     Some(delivery) => drop(self.start(delivery)),
@@ -194,7 +229,14 @@ impl Worker {
                 }
             }
         };
-        session.cancel(deliveries).await;
+        for delivery in session.cancel(deliveries).await {
+            if shutdown.is_cancelled() {
+                // The drain has time for it, and a redelivery would count towards the delivery limit.
+                drop(self.start(delivery));
+            } else {
+                let _ = delivery.give_back().await;
+            }
+        }
         suspect
     }
 
@@ -211,7 +253,7 @@ impl Worker {
         match session.take_one().await {
             Ok(Some(delivery)) => {
                 self.circuits.probe_started();
-                let _ = self.start(delivery).await;
+                Self::until_done(self.start(delivery), shutdown).await;
             }
             Ok(None) => tokio::time::sleep(IDLE_PROBE).await,
             Err(_) => {}

@@ -1,5 +1,6 @@
 //! One job from delivery to settlement. The order is the promise: publish, confirm, acknowledge.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::kept::Key;
 use super::{Worker, makes_topology};
 use crate::broker::{Delivery, History, LeaseLost, Outgoing, PublishError};
-use crate::circuit::Signal;
+use crate::circuit::{Caller, Signal};
 use crate::document::{Reading, answer};
 use crate::event::{Event, Subject};
 use crate::failure::{Class, Dependency, Failure};
@@ -29,9 +30,15 @@ const IMMEDIATE: [Duration; 2] = [Duration::from_millis(100), Duration::from_mil
 
 /// How a job left the worker.
 enum End {
-    Read { kept: bool },
-    Retried(Failure, Duration),
-    Deferred(Failure, Duration),
+    Read,
+    /// Answered from memory.
+    Kept(Arc<Event>),
+    /// Waits in a hold queue; `burned` tells a retry from a deferral.
+    Held {
+        failure: Failure,
+        delay: Duration,
+        burned: bool,
+    },
     DeadLettered(Failure),
 }
 
@@ -41,6 +48,8 @@ struct Run<'a> {
     delivery: &'a Delivery,
     history: History,
     job_id: JobId,
+    /// The job as the circuits know it.
+    caller: Caller,
     metadata: Metadata,
     steps: Mutex<StepTimes>,
 }
@@ -66,16 +75,18 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
     let job_id = JobId::of_message(delivery.body(), delivery.message_id());
     let parsed = Job::parse(delivery.body(), delivery.message_id());
     let metadata = parsed.as_ref().map(|job| job.metadata.clone()).unwrap_or_default();
-    let run = Run { worker, delivery: &delivery, history, job_id, metadata, steps: Mutex::default() };
+    let caller = BuildHasherDefault::<DefaultHasher>::default().hash_one(&job_id);
+    let run = Run { worker, delivery: &delivery, history, job_id, caller, metadata, steps: Mutex::default() };
     counter!(DELIVERIES, "redelivered" => delivery.redelivered().to_string()).increment(1);
     let span = job_span(&run);
 
     let end = run.to_the_end(parsed).instrument(span.clone()).await;
     let took_ms = started.elapsed().as_millis() as u64;
     let (outcome, class) = match &end {
-        Ok(End::Read { .. }) => ("read", "none"),
-        Ok(End::Retried(failure, _)) => ("retried", failure.class.as_str()),
-        Ok(End::Deferred(failure, _)) => ("deferred", failure.class.as_str()),
+        Ok(End::Read) => ("read", "none"),
+        Ok(End::Kept(event)) => (if event.is_failure() { "failed" } else { "read" }, "none"),
+        Ok(End::Held { failure, burned: true, .. }) => ("retried", failure.class.as_str()),
+        Ok(End::Held { failure, burned: false, .. }) => ("deferred", failure.class.as_str()),
         Ok(End::DeadLettered(failure)) => ("failed", failure.class.as_str()),
         Err(LeaseLost) => ("lost", "none"),
     };
@@ -102,12 +113,11 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
         };
     }
     match &end {
-        Ok(End::Read { kept }) => log!(info, "document read", kept = kept),
-        Ok(End::Retried(failure, delay)) => {
-            log!(warn, "job will be tried again", delay_ms = delay.as_millis() as u64, reason = failure.reason);
-        }
-        Ok(End::Deferred(failure, delay)) => {
-            log!(warn, "job put off, no attempt burned", delay_ms = delay.as_millis() as u64, reason = failure.reason);
+        Ok(End::Read) => log!(info, "document read"),
+        Ok(End::Kept(_)) => log!(info, "job answered from memory", kept = true),
+        Ok(End::Held { failure, delay, burned }) => {
+            let delay_ms = delay.as_millis() as u64;
+            log!(warn, "job held, to be tried again", attempt_burned = burned, delay_ms = delay_ms, reason = failure.reason);
         }
         Ok(End::DeadLettered(failure)) => log!(warn, "job dead-lettered", reason = failure.reason),
         Err(LeaseLost) => log!(warn, "lost the lease on a job: the broker delivers it again"),
@@ -116,30 +126,28 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
 
 impl Run<'_> {
     async fn to_the_end(&self, parsed: Result<Job, Failure>) -> Result<End, LeaseLost> {
-        let key = Key::new(&self.job_id, self.history.replay, self.delivery.body());
-        let reply_exchange = self.reply_exchange();
-        if let (Some(event), Ok(exchange)) = (self.worker.kept.get(&key), &reply_exchange) {
-            counter!(KEPT_RESULTS).increment(1);
-            self.reply(exchange, &event).await?;
-            self.delivery.ack().await?;
-            return Ok(End::Read { kept: true });
-        }
-        let outcome = match (parsed, &reply_exchange) {
-            (Ok(job), Ok(_)) => self.read(&job).await?,
-            (Err(failure), _) => Err(failure),
-            (Ok(_), Err(failure)) => Err(failure.clone()),
+        let (job, exchange) = match (parsed, self.reply_exchange()) {
+            (Ok(job), Ok(exchange)) => (job, exchange),
+            (Err(failure), Ok(exchange)) => return self.settle_failure(failure, &exchange).await,
+            // A reply_to that is not allowed is not asked; its failure is told to everyone.
+            (_, Err(failure)) => return self.settle_failure(failure, &self.worker.names.events).await,
         };
-        match (outcome, reply_exchange) {
-            (Ok(reading), Ok(exchange)) => {
+        if let Some(event) = self.worker.kept.get(&self.key()).filter(|event| !event.is_failure() || self.delivery.redelivered()) {
+            counter!(KEPT_RESULTS).increment(1);
+            self.reply(&exchange, &event).await?;
+            self.delivery.ack().await?;
+            return Ok(End::Kept(event));
+        }
+        match self.read(&job).await? {
+            Ok(reading) => {
                 let event = Arc::new(Event::read(self.subject(), answer::event_data(&reading), OffsetDateTime::now_utc()));
                 drop(reading);
-                self.worker.kept.keep(key, Arc::clone(&event));
+                self.worker.kept.keep(self.key(), Arc::clone(&event));
                 self.reply(&exchange, &event).await?;
                 self.delivery.ack().await?;
-                Ok(End::Read { kept: false })
+                Ok(End::Read)
             }
-            (Err(failure), exchange) => self.settle_failure(failure, exchange.ok()).await,
-            (Ok(_), Err(failure)) => self.settle_failure(failure, None).await,
+            Err(failure) => self.settle_failure(failure, &exchange).await,
         }
     }
 
@@ -161,7 +169,7 @@ impl Run<'_> {
                 () = &mut budget => return Ok(Err(last.unwrap_or_else(|| self.over_budget()))),
             };
             self.steps().extend(steps);
-            self.worker.circuits.note_outcome(&outcome, self.worker.params.reads_remotely);
+            self.worker.circuits.note_outcome(&outcome, self.caller, self.worker.params.reads_remotely);
             let Err(failure) = outcome else { return Ok(outcome) };
             let may_heal_at_once = failure.class == Class::Unavailable
                 && failure.dependency.is_some_and(|dependency| !self.worker.circuits.is_open(dependency));
@@ -183,34 +191,49 @@ impl Run<'_> {
         Failure::new(Class::Unavailable, format!("the job used up its budget of {:?}", self.worker.params.worker.job_budget))
     }
 
-    async fn settle_failure(&self, failure: Failure, reply_exchange: Option<String>) -> Result<End, LeaseLost> {
+    async fn settle_failure(&self, failure: Failure, reply_exchange: &str) -> Result<End, LeaseLost> {
         let now = OffsetDateTime::now_utc();
         let age = self.history.first_seen.map(|first_seen| now - first_seen).and_then(|age| age.try_into().ok()).unwrap_or_default();
         let history = retry::History { attempt: self.history.attempt, deferrals: self.history.deferrals, age };
         let schedule = &self.worker.schedule;
-        // While its dependency is known to be down, a job that failed on it did nothing wrong.
-        let outage =
-            failure.class == Class::Unavailable && failure.dependency.is_some_and(|dependency| self.worker.circuits.is_open(dependency));
-        let verdict =
-            if outage { retry::defer(history, schedule, failure.retry_after) } else { retry::decide(&failure, history, schedule) };
+        let verdict = if self.waits_for_outage(&failure) {
+            retry::defer(history, schedule, failure.retry_after)
+        } else {
+            retry::decide(&failure, history, schedule)
+        };
         match verdict {
             Verdict::Retry { delay, attempt } => {
                 self.hold(delay, History { attempt, ..self.history }).await?;
-                Ok(End::Retried(failure, delay))
+                Ok(End::Held { failure, delay, burned: true })
             }
             Verdict::Defer { delay } => {
                 self.hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history }).await?;
-                Ok(End::Deferred(failure, delay))
+                Ok(End::Held { failure, delay, burned: false })
             }
             Verdict::DeadLetter => {
                 let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(&failure, now);
                 self.publish(letter).await?;
-                // A reply_to that is not allowed is not asked; its failure is told to everyone.
-                let exchange = reply_exchange.unwrap_or_else(|| self.worker.names.events.clone());
-                self.reply(&exchange, &Event::failed(self.subject(), &failure, self.history.attempt, now)).await?;
+                let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
+                // From here on the job has failed: if the broker brings it again, it must not be read after all.
+                self.worker.kept.keep(self.key(), Arc::clone(&event));
+                self.reply(reply_exchange, &event).await?;
                 self.delivery.ack().await?;
                 Ok(End::DeadLettered(failure))
             }
+        }
+    }
+
+    /// Whether the job failed on a dependency that is known to be down, so that it did nothing wrong; but not for ever
+    /// where the dependency fails on nothing else.
+    fn waits_for_outage(&self, failure: &Failure) -> bool {
+        let circuits = &self.worker.circuits;
+        let Some(dependency) = failure.dependency.filter(|dependency| circuits.is_open(*dependency)) else { return false };
+        match failure.class {
+            Class::Unavailable => self.history.deferrals < retry::LONE_DEFERRALS || !circuits.fails_alone(dependency, self.caller),
+            Class::ImageMissing => true,
+            // Those of a dependency are deferred in any case, and the others are the job's own.
+            Class::Throttled | Class::Unauthorised => false,
+            Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::Internal => false,
         }
     }
 
@@ -218,6 +241,10 @@ impl Run<'_> {
         let copy = self.delivery.copy_to(&self.worker.names.hold(delay)).with_history(history);
         self.publish(copy).await?;
         self.delivery.ack().await
+    }
+
+    fn key(&self) -> Key {
+        Key::new(&self.job_id, self.history.replay, self.delivery.body())
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -242,7 +269,7 @@ impl Run<'_> {
         let message =
             Outgoing::json(exchange, event.routing_key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
         self.publish(self.delivery.answered_by(message)).await?;
-        self.worker.circuits.note(Dependency::Reply, Signal::Healthy, "");
+        self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
         Ok(())
     }
 
@@ -257,7 +284,9 @@ impl Run<'_> {
                 PublishError::Unroutable { exchange, .. } if exchange.is_empty() && makes_topology(&self.worker.params) => {
                     self.worker.renew.notify_one()
                 }
-                PublishError::Unroutable { .. } => self.worker.circuits.note(Dependency::Reply, Signal::Refused, &error.to_string()),
+                PublishError::Unroutable { .. } => {
+                    self.worker.circuits.note(Dependency::Reply, Signal::Refused, self.caller, &error.to_string())
+                }
                 PublishError::Refused | PublishError::Unavailable(_) => {}
             }
         };

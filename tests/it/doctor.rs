@@ -197,7 +197,9 @@ async fn the_hosted_api_is_asked_whether_it_accepts_our_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_management_api_shows_what_amqp_does_not() {
-    let broker = OwnBroker::start_with("rabbitmq_management");
+    let broker = OwnBroker::start_with(|dir| {
+        std::fs::write(dir.join("enabled_plugins"), "[rabbitmq_management].").expect("enabled_plugins");
+    });
     let stage = Stage::on_broker(broker.url()).await;
     make_topology(&stage).await;
     let management = broker.management_url();

@@ -1,14 +1,20 @@
 //! Integration tests against a real RabbitMQ and a real S3 server; `tests/run.sh` starts both and says where they are.
 
 mod command;
+#[expect(dead_code, reason = "shared with the fault campaign, which uses the rest")]
+mod hosted_api;
+#[expect(dead_code, reason = "shared with the fault campaign, which uses the rest")]
 mod proxy;
 mod stage;
+#[expect(dead_code, reason = "shared with the fault campaign, which uses the rest")]
 mod worker_process;
 
 mod api;
 mod dead;
 mod doctor;
+mod broker;
 mod engine;
+mod outage;
 mod page;
 mod remote;
 mod schema;

@@ -76,12 +76,27 @@ impl Stage {
         let events = stage.name("events");
         channel.exchange_declare(events.as_str().into(), ExchangeKind::Topic, durable, FieldTable::default()).await.expect("exchange");
         let inbox = stage.name("inbox");
-        channel.queue_declare(inbox.as_str().into(), QueueDeclareOptions::durable(), FieldTable::default()).await.expect("inbox");
-        channel
-            .queue_bind(inbox.as_str().into(), events.as_str().into(), "#".into(), Default::default(), FieldTable::default())
-            .await
-            .expect("binding");
+        // A quorum queue, as those that are tested: on a cluster it has to outlive a node.
+        let mut quorum = FieldTable::default();
+        quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        channel.queue_declare(inbox.as_str().into(), QueueDeclareOptions::durable(), quorum).await.expect("inbox");
+        stage.bind_inbox().await;
         stage
+    }
+
+    /// Lets events flow into the inbox, as they do from the start.
+    pub(crate) async fn bind_inbox(&self) {
+        let (inbox, events) = (self.name("inbox"), self.name("events"));
+        let binding = self.channel().await;
+        let bound = binding.queue_bind(inbox.as_str().into(), events.as_str().into(), "#".into(), Default::default(), Default::default());
+        bound.await.expect("binding");
+    }
+
+    /// Leaves events without any queue that takes them.
+    pub(crate) async fn unbind_inbox(&self) {
+        let (inbox, events) = (self.name("inbox"), self.name("events"));
+        let binding = self.channel().await;
+        binding.queue_unbind(inbox.as_str().into(), events.as_str().into(), "#".into(), Default::default()).await.expect("unbinding");
     }
 
     /// `PREFIX.suffix`, as queues and exchanges are named.
@@ -221,7 +236,8 @@ fn s3_client() -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
-fn texts(headers: &FieldTable) -> BTreeMap<String, String> {
+/// The headers' values as text, by name.
+pub(crate) fn texts(headers: &FieldTable) -> BTreeMap<String, String> {
     let text = |value: &AMQPValue| match value {
         AMQPValue::LongString(text) => text.to_string(),
         AMQPValue::ShortString(text) => text.to_string(),

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::api::collect_texts;
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
-use crate::worker_process::OwnBroker;
 
 /// The specimen that most tests use: its machine-readable zone makes reading it certain.
 const SPECIMEN: &str = "passport-1";
@@ -19,7 +18,7 @@ fn store_address() -> String {
 }
 
 /// How many jobs the worker's log says ended that way.
-fn n_ended(log: &str, outcome: &str) -> usize {
+pub(crate) fn n_ended(log: &str, outcome: &str) -> usize {
     log.matches(&format!(r#""outcome":"{outcome}""#)).count()
 }
 
@@ -184,11 +183,13 @@ async fn sigterm_finishes_what_is_in_flight_and_gives_back_nothing() {
     let left = stage.depth(&stage.name("jobs")).await.unwrap().0 as usize;
     assert_eq!(n_read + left, 12, "every job was either finished or never begun");
     assert_eq!(n_ended(&worker.log(), "lost"), 0);
-    let _heir = stage.worker().start().await;
+    let heir = stage.worker().start().await;
     let mut subjects = std::collections::BTreeSet::new();
     for _ in 0..12 {
         assert!(subjects.insert(stage.next_event().await.json()["subject"].to_string()), "no job was read twice");
     }
+    stage.until("the heir has settled the rest", async || n_ended(&heir.log(), "read") == left).await;
+    assert_eq!(heir.log().matches(r#""redelivered":true"#).count(), 0, "no job was delivered twice");
 }
 
 #[tokio::test]
@@ -209,23 +210,10 @@ async fn a_result_that_nobody_takes_is_kept_and_not_read_again() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
     let worker = stage.worker().start().await;
-    let channel = stage.channel().await;
-    channel
-        .queue_unbind(stage.name("inbox").as_str().into(), stage.name("events").as_str().into(), "#".into(), Default::default())
-        .await
-        .unwrap();
+    stage.unbind_inbox().await;
     stage.publish(&json!({"id": "job", "front": front})).await;
     stage.until("the worker says why it waits", async || worker.log().contains("no queue takes messages for document.read")).await;
-    channel
-        .queue_bind(
-            stage.name("inbox").as_str().into(),
-            stage.name("events").as_str().into(),
-            "#".into(),
-            Default::default(),
-            Default::default(),
-        )
-        .await
-        .unwrap();
+    stage.bind_inbox().await;
     assert_eq!(stage.next_event().await.json()["subject"], "job");
     stage.until("the job is settled", async || n_ended(&worker.log(), "read") == 1).await;
     assert!(worker.log().contains("the circuit of a dependency opened") && worker.log().contains("the circuit closed"));
@@ -240,25 +228,12 @@ async fn a_lost_connection_answers_from_memory_with_the_same_id_and_time() {
     let (target, vhost) = tail.split_once('/').unwrap();
     let broker = Proxy::start(target).await;
     let worker = stage.worker().set("broker.url", &format!("{head}@{}/{vhost}", broker.address)).start().await;
-    let channel = stage.channel().await;
-    channel
-        .queue_unbind(stage.name("inbox").as_str().into(), stage.name("events").as_str().into(), "#".into(), Default::default())
-        .await
-        .unwrap();
+    stage.unbind_inbox().await;
     stage.publish(&json!({"id": "job", "front": front})).await;
     stage.until("the document was read", async || worker.log().contains("failed to publish")).await;
     broker.set(Mode::Cut);
     stage.until("the lease is lost", async || n_ended(&worker.log(), "lost") == 1).await;
-    channel
-        .queue_bind(
-            stage.name("inbox").as_str().into(),
-            stage.name("events").as_str().into(),
-            "#".into(),
-            Default::default(),
-            Default::default(),
-        )
-        .await
-        .unwrap();
+    stage.bind_inbox().await;
     broker.set(Mode::Pass);
     assert_eq!(stage.next_event().await.json()["subject"], "job");
     stage.until("the job is settled", async || n_ended(&worker.log(), "read") == 1).await;
@@ -315,32 +290,6 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
     let letter = stage.next_dead_letter().await;
     assert_eq!(letter.json()["id"], "poison");
     assert!(stage.next_message(&stage.name("dead"), Duration::from_millis(200)).await.is_none(), "the poison alone is dead");
-}
-
-#[tokio::test]
-async fn a_broker_that_was_killed_and_comes_back_is_consumed_from_within_seconds() {
-    let broker = OwnBroker::start();
-    let stage = Stage::on_broker(broker.url()).await;
-    let (front, _) = stage.upload_specimen(SPECIMEN).await;
-    let worker = stage.worker().start().await;
-    broker.kill();
-    stage_waits_for(&worker, "connecting again", |log| log.contains("failed to connect to the broker")).await;
-    broker.restart();
-    let back_at = Instant::now();
-    stage_waits_for(&worker, "a second session", |log| log.matches("connected to the broker").count() == 2).await;
-    // The node's script returns once the node accepts connections; the worker's pauses are 2 s at most.
-    assert!(back_at.elapsed() < Duration::from_secs(10), "consuming {:?} after the broker was back", back_at.elapsed());
-    stage.publish(&json!({"id": "job", "front": front})).await;
-    assert_eq!(stage.next_event().await.json()["subject"], "job");
-}
-
-/// Waits for something in a worker's log while its broker may be away.
-async fn stage_waits_for(worker: &crate::worker_process::WorkerProcess, what: &str, condition: impl Fn(&str) -> bool) {
-    let start = Instant::now();
-    while !condition(&worker.log()) {
-        assert!(start.elapsed() < crate::stage::PATIENCE, "waited in vain: {what}\n{}", worker.log());
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
 }
 
 #[tokio::test]

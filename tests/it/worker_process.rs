@@ -13,11 +13,12 @@ use crate::stage::{PATIENCE, Stage, environment};
 pub(crate) struct WorkerBuilder<'a> {
     stage: &'a Stage,
     settings: Vec<(String, String)>,
+    log: Option<PathBuf>,
 }
 
 impl<'a> WorkerBuilder<'a> {
     pub(crate) fn new(stage: &'a Stage) -> Self {
-        let mut builder = Self { stage, settings: Vec::new() };
+        let mut builder = Self { stage, settings: Vec::new(), log: None };
         for (key, value) in [
             ("broker.url", stage.amqp_url.as_str()),
             ("topology.prefix", stage.prefix.as_str()),
@@ -44,6 +45,19 @@ impl<'a> WorkerBuilder<'a> {
         self
     }
 
+    /// Has documents read by a hosted API at `host:port`.
+    pub(crate) fn reads_remotely(self, address: &str) -> Self {
+        self.set("reader.order", "remote")
+            .set("reader.remote.url", &format!("http://{address}/ai/v1/ocr"))
+            .set("reader.remote.api_key", "tests")
+    }
+
+    /// Appends what it logs to this file, which outlives it.
+    pub(crate) fn log_to(mut self, path: &Path) -> Self {
+        self.log = Some(path.to_owned());
+        self
+    }
+
     /// Starts the process and waits until it consumes from the work queue.
     pub(crate) async fn start(self) -> WorkerProcess {
         let stage = self.stage;
@@ -67,15 +81,17 @@ impl<'a> WorkerBuilder<'a> {
         let credentials = home.path().join("credentials");
         std::fs::write(&credentials, format!("{}\n{}\n", environment("IDMILL_TEST_S3_KEY"), environment("IDMILL_TEST_S3_SECRET")))
             .expect("credentials");
-        let log = home.path().join("log");
-        let output = File::create(&log).expect("log");
+        let secret = home.path().join("secret");
+        std::fs::write(&secret, "secret of the tests").expect("secret");
+        let log = self.log.unwrap_or_else(|| home.path().join("log"));
+        let output = File::options().create(true).append(true).open(&log).expect("log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_idmill"));
         command.arg("worker").current_dir(home.path()).stdin(Stdio::null());
         command.stdout(output.try_clone().expect("log")).stderr(output);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IDMILL__")) {
             command.env_remove(name);
         }
-        command.env("IDMILL__STORAGE__CREDENTIALS_FILE", &credentials);
+        command.env("IDMILL__STORAGE__CREDENTIALS_FILE", &credentials).env("IDMILL__READER__REMOTE__SECRET_FILE", &secret);
         for (key, value) in &self.settings {
             command.env(format!("IDMILL__{}", key.to_uppercase().replace('.', "__")), value);
         }
@@ -103,6 +119,11 @@ impl WorkerProcess {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("process state")
     }
 
     /// Waits for the end of the process.
@@ -139,20 +160,32 @@ impl Drop for WorkerProcess {
 /// A RabbitMQ node of the test's own, which may be killed; stopped when dropped.
 pub(crate) struct OwnBroker {
     dir: TempDir,
-    plugins: &'static str,
 }
 
 impl OwnBroker {
     /// Starts a node; takes about ten seconds.
     pub(crate) fn start() -> Self {
-        Self::start_with("")
+        Self::start_with(|_| {})
     }
 
-    /// Starts a node with these plugins, separated by commas.
-    pub(crate) fn start_with(plugins: &'static str) -> Self {
-        let broker = Self { dir: TempDir::new().expect("folder"), plugins };
-        broker.control("start");
+    /// Starts a node after `prepare` wrote into its directory: `extra.conf`, `advanced.config`, `enabled_plugins`, ….
+    pub(crate) fn start_with(prepare: impl FnOnce(&Path)) -> Self {
+        let broker = Self { dir: TempDir::new().expect("folder") };
+        prepare(broker.path());
+        broker.restart();
         broker
+    }
+
+    /// Starts a node as a member of this one's cluster.
+    pub(crate) fn start_member(&self) -> Self {
+        let member = Self { dir: TempDir::new().expect("folder") };
+        member.control("start", &[&self.path().to_string_lossy()]);
+        member
+    }
+
+    /// The node's directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Where it is; the same after a kill and a restart.
@@ -172,37 +205,54 @@ impl OwnBroker {
     }
 
     fn variable(&self, name: &str) -> String {
-        let text = std::fs::read_to_string(self.dir.path().join("env.sh")).expect("the node's address");
+        let text = std::fs::read_to_string(self.path().join("env.sh")).expect("the node's address");
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         value.expect("the node's address").trim_matches('\'').to_owned()
     }
 
+    /// The node's name in its cluster.
+    pub(crate) fn name(&self) -> String {
+        std::fs::read_to_string(self.path().join("name.txt")).expect("the node's name").trim().to_owned()
+    }
+
     /// kill -9.
     pub(crate) fn kill(&self) {
-        self.control("kill");
+        self.control("kill", &[]);
     }
 
-    /// Starts the killed node again, with what it had on disk.
+    /// Starts the killed node again, with what it had on disk; returns when it accepts connections.
     pub(crate) fn restart(&self) {
-        self.control("start");
+        self.control("start", &[]);
     }
 
-    fn control(&self, action: &str) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/servers.sh");
-        let done = Command::new(script)
-            .args(["broker", action])
-            .arg(self.dir.path())
-            .env("IDMILL_BROKER_PLUGINS", self.plugins)
-            .stdin(Stdio::null())
-            .status()
-            .expect("servers.sh");
+    /// Sends the node a signal, `STOP` or `CONT` for example, and waits for nothing.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.path().join("pid")).expect("the node's process");
+        let done = Command::new("sh").arg("-c").arg(format!("kill -{signal} {}", pid.trim())).status().expect("sh");
+        assert!(done.success(), "the test's own broker: kill -{signal} failed");
+    }
+
+    /// rabbitmqctl on this node; returns what it prints.
+    pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
+        let done = servers("ctl", self.path(), arguments).stderr(Stdio::inherit()).output().expect("servers.sh");
+        assert!(done.status.success(), "the test's own broker: rabbitmqctl {arguments:?} failed");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    fn control(&self, action: &str, arguments: &[&str]) {
+        let done = servers(action, self.path(), arguments).status().expect("servers.sh");
         assert!(done.success(), "the test's own broker: {action} failed");
     }
 }
 
+fn servers(action: &str, dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/servers.sh"));
+    command.args(["broker", action]).arg(dir).args(arguments).stdin(Stdio::null());
+    command
+}
+
 impl Drop for OwnBroker {
     fn drop(&mut self) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/servers.sh");
-        let _ = Command::new(script).args(["broker", "kill"]).arg(self.dir.path()).stdin(Stdio::null()).status();
+        let _ = servers("kill", self.path(), &[]).status();
     }
 }

@@ -1,0 +1,121 @@
+//! Outages of what a worker depends on: who waits, who is blamed, and what a worker asks meanwhile.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::hosted_api::{Answer, HostedApi, image};
+use crate::proxy::{Mode, Proxy};
+use crate::stage::{Stage, environment};
+use crate::worker::n_ended;
+
+/// S3's refusal of one object, which is also its answer to a missing one where s3:ListBucket is not granted.
+const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 50\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied</Code><Message/></Error>";
+
+/// Ten minutes in the scale of this test, one to fifty: every delay and interval is a fiftieth of its default.
+const TEN_MINUTES: Duration = Duration::from_secs(12);
+const INTERVAL: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn ten_minutes_without_the_hosted_api_burn_no_attempt_and_cost_one_probe_an_interval() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let worker = stage
+            .worker()
+            .reads_remotely(&api.address)
+            .set("worker.concurrency", "8")
+            .set("retry.delays", "100ms,600ms,2400ms,12s")
+            .set("retry.defer_delays", "100ms,600ms,2400ms")
+            .set("retry.probe_interval", "100ms");
+        workers.push(worker.start().await);
+    }
+    api.set(Answer::Status(500), 1.0);
+    for n in 0..40 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    let opened = |log: &str| log.contains("the circuit of a dependency opened");
+    stage.until("both circuits open", async || workers.iter().all(|worker| opened(&worker.log()))).await;
+    // The jobs in flight when the circuits opened have had their answers.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (n_before, start) = (api.n_calls(), Instant::now());
+    tokio::time::sleep(TEN_MINUTES).await;
+    let n_probes = api.n_calls() - n_before;
+    let n_intervals = start.elapsed().as_millis().div_ceil(INTERVAL.as_millis()) as usize;
+    api.set(Answer::Well, 1.0);
+
+    for _ in 0..40 {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+    assert!(n_probes > 0 && n_probes <= workers.len() * (n_intervals + 1), "{n_probes} probes in {n_intervals} intervals");
+    for worker in &workers {
+        assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned");
+    }
+    assert!(stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n == 0));
+}
+
+#[tokio::test]
+async fn a_document_on_which_alone_the_hosted_api_fails_is_given_up_at_last() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = stage
+        .worker()
+        .reads_remotely(&api.address)
+        .set("retry.delays", "50ms,50ms")
+        .set("retry.defer_delays", "50ms")
+        .set("retry.probe_interval", "50ms")
+        .start()
+        .await;
+    stage.publish(&json!({"id": "innocent", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "innocent");
+    // Nothing else is in the queue, so that nothing shows that the API works for others.
+    api.set(Answer::Status(500), 1.0);
+    stage.publish(&json!({"id": "poison", "front": front})).await;
+
+    let letter = stage.next_dead_letter().await;
+    assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("unavailable", "3"));
+    assert_eq!(letter.header("x-idmill-deferrals"), "10");
+    assert_eq!(n_ended(&worker.log(), "retried"), 2);
+}
+
+#[tokio::test]
+async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let store = Proxy::start(environment("IDMILL_TEST_S3_ENDPOINT").trim_start_matches("http://")).await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = stage
+        .worker()
+        .reads_remotely(&api.address)
+        .set("storage.endpoint", &format!("http://{}", store.address))
+        .set("retry.missing_delays", "50ms,50ms")
+        .set("retry.defer_delays", "50ms")
+        .set("retry.probe_interval", "50ms")
+        .start()
+        .await;
+    stage.publish(&json!({"id": "there", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "there");
+
+    store.set(Mode::Answer { to: "nowhere.jpg", with: DENIED });
+    stage.publish(&json!({"id": "nowhere", "front": stage.key("nowhere.jpg")})).await;
+    let letter = stage.next_dead_letter().await;
+    assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("image_missing", "3"));
+    let reason = letter.header("x-idmill-reason");
+    assert!(reason.contains("s3:ListBucket") && reason.contains("bucket policy"), "{reason}");
+    assert!(!worker.log().contains("the circuit of a dependency opened"));
+    assert_eq!(stage.next_event().await.json()["subject"], "nowhere");
+
+    store.set(Mode::Answer { to: "", with: DENIED });
+    for n in 0..4 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    stage.until("the circuit opens", async || worker.log().contains("the circuit of a dependency opened")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.set(Mode::Pass);
+    for _ in 0..4 {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+}
