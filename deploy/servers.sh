@@ -136,7 +136,7 @@ CONF
   need_tree
   (on_node setsid /usr/lib/rabbitmq/bin/rabbitmq-server) >console.log 2>&1 </dev/null &
   echo $! >pid
-  await 120 $! listens "$amqp" || {
+  await 240 $! listens "$amqp" || {
     tail_of console.log
     tail_of "log/$(cat name.txt).log"
     fail "RabbitMQ does not start; its files are in $dir"

@@ -14,8 +14,9 @@ use tokio::sync::Mutex;
 
 use crate::worker_process::WorkerBuilder;
 
-/// Longest wait for anything that should happen; a debug build on a busy machine reads a document in seconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// Longest wait for anything that should happen; a debug build on a busy machine reads a document in seconds, and a broker
+/// that was killed on one with ten builds beside it was seen to take a minute and a half to be back.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Pause between two looks.
 const TICK: Duration = Duration::from_millis(25);
