@@ -17,13 +17,14 @@ umask 077
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 tools=${IDMILL_TOOLS:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.private/tools}
 
-# keep_ports N: ports.txt keeps its ports as long as our server runs or nobody else has taken one of them meanwhile.
+# keep_ports N [OWN]: ports.txt keeps its ports as long as our server runs or nobody else has taken one of the first OWN
+# of them meanwhile; all of them are looked at where OWN is not given.
 keep_ports() {
   local port kept=()
   if [ -s ports.txt ] && ! is_ours pid "$dir"; then
     read -ra kept <ports.txt
     [ ${#kept[@]} -eq "$1" ] || rm -f ports.txt
-    for port in "${kept[@]}"; do ! listens "$port" || rm -f ports.txt; done
+    for port in "${kept[@]:0:${2:-$1}}"; do ! listens "$port" || rm -f ports.txt; done
   fi
   [ -s ports.txt ] || free_ports "$1" >ports.txt
 }
@@ -108,7 +109,8 @@ join_peer() {
 start_broker() {
   need_debian rabbitmq-server python3
   local amqp management secret tree
-  keep_ports 4
+  # Where the node was killed, its epmd, the third port, is still there and serves the next one.
+  keep_ports 4 2
   [ -z "$peer" ] || join_peer
   keep_secret password.txt
   keep_secret .erlang.cookie

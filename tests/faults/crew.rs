@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::Mutex;
 
 use crate::faults::Link;
@@ -24,6 +27,9 @@ pub(crate) const MAX_ATTEMPTS: u32 = 7;
 const DELAYS: &str = "200ms,400ms,800ms,1600ms,3s,6s";
 const MISSING_DELAYS: &str = "200ms,400ms";
 const DEFER_DELAYS: &str = "200ms,800ms,2s";
+
+/// Jobs whose time in hold queues is measured.
+const N_MEASURED: usize = 5;
 
 /// Time that a worker's jobs get to finish after SIGTERM.
 const DRAIN_S: u64 = 10;
@@ -84,6 +90,22 @@ impl Crew {
         let jobs = crew.stage.name("jobs");
         crew.stage.until("all workers consume", async || crew.stage.depth(&jobs).await.is_some_and(|(_, n)| n as usize == n_workers)).await;
         crew
+    }
+
+    /// The most that a hold queue took beyond its delay, work on the job included, while there is nothing else to do.
+    pub(crate) async fn measure_holds(&self) -> Duration {
+        let delays: Duration = MISSING_DELAYS.split(',').map(|delay| humantime::parse_duration(delay).expect("a delay")).sum();
+        let n_holds = MISSING_DELAYS.split(',').count() as u32;
+        let mut worst = Duration::ZERO;
+        for n in 0..N_MEASURED {
+            self.stage.publish(&json!({"id": format!("idle-{n}"), "front": self.stage.key("nowhere.jpg")})).await;
+            let letter = self.stage.next_dead_letter().await;
+            let moment = |header| OffsetDateTime::parse(letter.header(header), &Rfc3339).expect("a moment");
+            let took: Duration = (moment("x-idmill-dead-since") - moment("x-idmill-first-seen")).try_into().expect("time that passed");
+            worst = worst.max(took.saturating_sub(delays) / n_holds);
+            self.stage.next_event().await;
+        }
+        worst
     }
 
     /// The proxy on a link.

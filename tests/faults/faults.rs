@@ -42,14 +42,24 @@ const STORE_FAULT: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: app
 /// What S3 says when it is asked too often.
 const STORE_SLOW_DOWN: &str = "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 48\r\nConnection: close\r\n\r\n<Error><Code>SlowDown</Code><Message/></Error>\r\n";
 
+/// So long that the heartbeats of a connection run out: two of them, ten seconds each.
+const PAST_HEARTBEATS: Duration = Duration::from_secs(25);
+
 /// Bytes of an answer of the store that pass when it is truncated: the headers and some of the image.
 const TRUNCATED_AFTER: usize = 900;
+
+/// Faults from which on some of them last longer than heartbeats; a short campaign is to stay short.
+const LONG_CAMPAIGN: usize = 60;
 
 /// Draws two schedules that run side by side: faults of processes and queues, and faults of links and answers. Every
 /// kind comes up before one comes up again.
 pub(crate) fn draw(n_faults: usize, seed: u64, cluster: bool) -> (Vec<Fault>, Vec<Fault>) {
     let mut chance = fastrand::Rng::with_seed(seed ^ 0xFA17);
     let n_machine = n_faults / 2;
+    let lasting = |chance: &mut fastrand::Rng, range_ms: std::ops::Range<u64>| {
+        let long = n_faults >= LONG_CAMPAIGN && chance.u8(..15) == 0;
+        if long { PAST_HEARTBEATS } else { Duration::from_millis(chance.u64(range_ms)) }
+    };
     let machine = deck(n_machine, &mut chance, |chance| {
         let mut faults = vec![
             Fault::KillWorker,
@@ -97,9 +107,4 @@ fn deck(n_faults: usize, chance: &mut fastrand::Rng, round: impl Fn(&mut fastran
     }
     faults.truncate(n_faults);
     faults
-}
-
-/// A time out of the range in milliseconds; one in fifteen is so long that heartbeats run out.
-fn lasting(chance: &mut fastrand::Rng, range_ms: std::ops::Range<u64>) -> Duration {
-    if chance.u8(..15) == 0 { Duration::from_secs(25) } else { Duration::from_millis(chance.u64(range_ms)) }
 }

@@ -81,6 +81,7 @@ async fn main() -> ExitCode {
     let kinds = jobs::draw(arguments.jobs, seed);
     let (machine_faults, link_faults) = faults::draw(arguments.faults, seed, arguments.cluster);
     let crew = Arc::new(Crew::muster(arguments.workers, arguments.cluster, &logs).await);
+    let worst_hold = crew.measure_holds().await;
     let ledger = Arc::new(Ledger::new(&kinds));
     let readers = ledger.read_queues(&crew);
     // Jobs are let out a portion a fault, so that each fault meets work.
@@ -113,13 +114,13 @@ async fn main() -> ExitCode {
             json!({
                 "broker": crew.version, "jobs": kinds.len(), "faults": arguments.faults, "seed": seed, "lost": verdict.n_lost, "wrong": verdict.n_wrong,
                 "duplicates": verdict.n_duplicates, "dead_letters": verdict.n_letters, "left_in_queues": n_left, "misbehaved_workers": n_misbehaved,
-                "ocr_calls_per_job": calls_per_job, "longest_return_s": longest_return.map(|(longest, _)| longest.as_secs_f64()),
+                "ocr_calls_per_job": calls_per_job, "worst_hold_ms": worst_hold.as_millis() as u64, "longest_return_s": longest_return.map(|(longest, _)| longest.as_secs_f64()),
                 "returns": longest_return.map_or(0, |(_, n)| n), "took_s": started.elapsed().as_secs_f64(),
             })
         );
     } else {
         println!(
-            "RabbitMQ {}: {} jobs, {} faults, seed {seed}: {} lost, {} wrong, {} duplicates (same id), {calls_per_job:.3} OCR calls a job, consuming again {} after the broker was back, {n_left} left in queues, {n_misbehaved} workers misbehaved, {:.0} s",
+            "RabbitMQ {}: {} jobs, {} faults, seed {seed}: {} lost, {} wrong, {} duplicates (same id), {calls_per_job:.3} OCR calls a job, holds +{} ms when idle, consuming again {} after the broker was back, {n_left} left in queues, {n_misbehaved} workers misbehaved, {:.0} s",
             crew.version,
             kinds.len(),
             arguments.faults,
