@@ -126,11 +126,12 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
 
 impl Run<'_> {
     async fn to_the_end(&self, parsed: Result<Job, Failure>) -> Result<End, LeaseLost> {
+        // A reply_to that is not allowed is not asked; its failure is told to everyone.
+        let everyone = &self.worker.names.events;
         let (job, exchange) = match (parsed, self.reply_exchange()) {
             (Ok(job), Ok(exchange)) => (job, exchange),
-            (Err(failure), Ok(exchange)) => return self.settle_failure(failure, &exchange).await,
-            // A reply_to that is not allowed is not asked; its failure is told to everyone.
-            (_, Err(failure)) => return self.settle_failure(failure, &self.worker.names.events).await,
+            (Err(failure), exchange) => return self.settle_failure(failure, exchange.as_deref().unwrap_or(everyone)).await,
+            (Ok(_), Err(failure)) => return self.settle_failure(failure, everyone).await,
         };
         if let Some(event) = self.worker.kept.get(&self.key()).filter(|event| !event.is_failure() || self.delivery.redelivered()) {
             counter!(KEPT_RESULTS).increment(1);
