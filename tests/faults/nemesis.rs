@@ -145,6 +145,11 @@ impl Nemesis {
             Instant::now()
         });
         tokio::task::block_in_place(|| node.restart());
+        let n_nodes = self.crew.nodes.len();
+        if n_nodes > 1 {
+            // A cluster survives the loss of one node; the next may only go when this one is a member again.
+            tokio::task::block_in_place(|| node.ctl(&["await_online_nodes", &n_nodes.to_string()]));
+        }
         let back_at = port_opens.await.unwrap();
         let jobs = self.crew.stage.name("jobs");
         let all_consume = async || self.crew.stage.depth(&jobs).await.is_some_and(|(_, n)| n as usize >= self.crew.n_workers());
