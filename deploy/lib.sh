@@ -54,9 +54,11 @@ install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=30
 install "$@" || { apt-get update >"$log" 2>&1 && install "$@"; } || { tail -n 25 "$log"; exit 1; }
 rm -f "$log"
 for package in "$@"; do
-  if [ "$package" = rabbitmq-server ] && [ -d /run/systemd/system ]; then
-    systemctl disable rabbitmq-server epmd.service epmd.socket 2>/dev/null || true
-  fi
+  [ -d /run/systemd/system ] || break
+  case "$package" in
+  rabbitmq-server) systemctl disable rabbitmq-server epmd.service epmd.socket 2>/dev/null || true ;;
+  prometheus) systemctl disable prometheus prometheus-node-exporter 2>/dev/null || true ;;
+  esac
 done
 ROOT
 }

