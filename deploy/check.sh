@@ -108,7 +108,7 @@ check_names() {
   "$private/venv/bin/python" - "$private/panels.yaml" <<'PYTHON' && promtool check rules "$private/panels.yaml" >/dev/null
 import json, re, sys, yaml
 
-ours = set(re.findall(r'"(idmill_\w+)"', open("src/telemetry/metric.rs").read()))
+ours = set(re.findall(r': &str = "(\w+)"', open("src/telemetry/metric.rs").read()))
 # As RabbitMQ 3.10 and 4.0 show them at /metrics/detailed.
 theirs = {f"rabbitmq_detailed_queue_{what}" for what in ("messages_ready", "messages_unacked", "consumers")}
 
@@ -117,7 +117,7 @@ dashboard = json.load(open("deploy/grafana/idmill.json"))
 panels = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", [])]
 errors = []
 for place, expression in [(rule["alert"], rule["expr"]) for rule in rules] + panels:
-    for name in re.findall(r"\b(?:idmill|rabbitmq)_\w+", re.sub(r'"[^"]*"', "", expression)):
+    for name in re.findall(r"\b(?:idmill|messaging|rabbitmq)_\w+", re.sub(r'"[^"]*"', "", expression)):
         if re.sub(r"_(bucket|sum|count)$", "", name) not in ours and name not in ours | theirs:
             errors.append(f"{place}: nobody exposes {name}")
 
