@@ -4,19 +4,19 @@
 //! client escaped something in it (PHP writes `\/` for every slash).
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, GeneralPurposeConfig, Simd};
 use bytes::Bytes;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::{ApiError, Code};
 
-/// Base64 as clients write it: with or without padding.
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+/// Base64 as clients write it, with or without padding, read with the vector instructions that this processor has.
+static BASE64: LazyLock<Simd> =
+    LazyLock::new(|| Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent)));
 
 /// The images of one request.
 #[derive(PartialEq)]

@@ -70,8 +70,10 @@ impl Cli {
     }
 }
 
-fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the tokio runtime")?.block_on(command)
+/// Runs a command on the runtime's own threads: on this one, each of its steps would be a change of threads.
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>> + Send + 'static) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the tokio runtime")?;
+    runtime.block_on(async { tokio::spawn(command).await.context("the command panicked")? })
 }
 
 /// Prints a command's result on stdout.

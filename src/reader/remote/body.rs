@@ -3,8 +3,11 @@
 //! Neither an image nor its base64 text is ever held whole. The length is exact and known before the first byte is
 //! sent, since the store states the objects' lengths.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::engine::Simd;
+use base64::engine::general_purpose::PAD;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -16,8 +19,11 @@ use crate::reader::{ImageSource, OpenImage};
 /// Most bytes that become base64 text at once; a multiple of three, so that nothing is left over between pieces.
 const PIECE_BYTES: usize = 48 * 1024;
 
+/// Base64 with the vector instructions that this processor has.
+static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
+
 /// An opened image whose first bytes were looked at.
-pub(super) struct CheckedImage {
+pub struct CheckedImage {
     media: MediaType,
     len: u64,
     /// The bytes that were read to look at, then the rest.
@@ -25,7 +31,7 @@ pub(super) struct CheckedImage {
 }
 
 /// Opens an image and checks its size and type on its first bytes, so that nothing is sent that must be refused.
-pub(super) async fn open_checked(source: &ImageSource, max_bytes: u64) -> Result<CheckedImage, Failure> {
+pub async fn open_checked(source: &ImageSource, max_bytes: u64) -> Result<CheckedImage, Failure> {
     let OpenImage { len, mut chunks } = source.open().await?;
     if len == 0 {
         return Err(Failure::new(Class::BadImage, "the image is empty"));
@@ -50,22 +56,24 @@ pub(super) async fn open_checked(source: &ImageSource, max_bytes: u64) -> Result
 }
 
 /// A request body with its exact length.
-pub(super) struct Body {
+pub struct Body {
     /// Bytes that the stream yields, unless it fails.
-    pub(super) len: u64,
+    pub len: u64,
     /// The bytes.
-    pub(super) stream: BoxStream<'static, Result<Bytes, Failure>>,
+    pub stream: BoxStream<'static, Result<Bytes, Failure>>,
 }
 
 /// The names of the two keys in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spelling {
+pub enum Spelling {
+    /// `frontPart`, `backPart`.
     Camel,
+    /// `frontpart`, `backpart`.
     Lower,
 }
 
 /// Builds the body out of the front and, where there is one, the back.
-pub(super) fn body(spelling: Spelling, front: CheckedImage, back: Option<CheckedImage>) -> Body {
+pub fn body(spelling: Spelling, front: CheckedImage, back: Option<CheckedImage>) -> Body {
     let (front_key, back_key) = match spelling {
         Spelling::Camel => ("frontPart", "backPart"),
         Spelling::Lower => ("frontpart", "backpart"),
@@ -112,36 +120,53 @@ fn base64(
     struct State<S> {
         pieces: S,
         /// Up to two bytes that wait for a third.
-        rest: Vec<u8>,
+        rest: Bytes,
         missing: u64,
         done: bool,
     }
     let changed = || Failure::of(Dependency::Storage, Class::Unavailable, "the object's length changed while it was read");
-    stream::try_unfold(State { pieces, rest: Vec::with_capacity(3), missing: len, done: false }, move |mut state| async move {
+    stream::try_unfold(State { pieces, rest: Bytes::new(), missing: len, done: false }, move |mut state| async move {
         while !state.done {
-            let Some(piece) = state.pieces.try_next().await? else {
+            let Some(mut piece) = state.pieces.try_next().await? else {
                 if state.missing > 0 {
                     return Err(changed());
                 }
                 state.done = true;
-                let last = BASE64_STANDARD.encode(&state.rest);
-                return Ok(Some((Bytes::from(last), state)));
+                return Ok(Some((text_of(&[], &state.rest), state)));
             };
             state.missing = state.missing.checked_sub(piece.len() as u64).ok_or_else(changed)?;
-            let mut joined = std::mem::take(&mut state.rest);
-            joined.extend_from_slice(&piece);
-            let whole = joined.len() - joined.len() % 3;
-            state.rest = joined.split_off(whole);
-            if whole > 0 {
-                return Ok(Some((Bytes::from(BASE64_STANDARD.encode(&joined)), state)));
+            // Only what completes a group of three is copied.
+            let mut group = Vec::new();
+            if !state.rest.is_empty() {
+                group.extend_from_slice(&state.rest);
+                group.extend_from_slice(&piece.split_to(piece.len().min(3 - group.len())));
+            }
+            state.rest = match group.len() {
+                0 | 3 => piece.split_off(piece.len() - piece.len() % 3),
+                _ => Bytes::from(std::mem::take(&mut group)),
+            };
+            if group.len() + piece.len() > 0 {
+                return Ok(Some((text_of(&group, &piece), state)));
             }
         }
         Ok(None)
     })
 }
 
+/// The text of whole groups of three, and of whatever comes last.
+fn text_of(group: &[u8], bytes: &[u8]) -> Bytes {
+    let n_group_chars = group.len() / 3 * 4;
+    let mut text = vec![0; n_group_chars + bytes.len().div_ceil(3) * 4];
+    let (group_text, bytes_text) = text.split_at_mut(n_group_chars);
+    // There is room for exactly the text, which is all that can be wrong.
+    let written = BASE64.encode_slice(group, group_text).and_then(|_| BASE64.encode_slice(bytes, bytes_text));
+    debug_assert!(written.is_ok());
+    Bytes::from(text)
+}
+
 #[cfg(test)]
 mod tests {
+    use base64::prelude::BASE64_STANDARD;
     use proptest::prelude::*;
 
     use super::*;

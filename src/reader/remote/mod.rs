@@ -4,7 +4,7 @@
 //! one: a fresh token after a 401, and the other spelling of the keys after a refusal that names them.
 
 mod answer;
-mod body;
+pub mod body;
 mod credentials;
 mod probe;
 mod refusal;
@@ -135,11 +135,13 @@ impl RemoteReader {
         front: &ImageSource,
         back: Option<&ImageSource>,
     ) -> Result<Answer, Failure> {
-        let front = body::open_checked(front, self.max_image_bytes).await?;
-        let back = match back {
-            Some(back) => Some(body::open_checked(back, self.max_image_bytes).await?),
-            None => None,
+        let open_back = async {
+            match back {
+                Some(back) => body::open_checked(back, self.max_image_bytes).await.map(Some),
+                None => Ok(None),
+            }
         };
+        let (front, back) = tokio::try_join!(body::open_checked(front, self.max_image_bytes), open_back)?;
         let body = body::body(spelling, front, back);
         let span = tracing::info_span!("POST", otel.kind = "client", http.request.method = "POST");
         span.set_attribute("server.address", self.url.host_str().unwrap_or_default().to_owned());
