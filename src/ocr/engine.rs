@@ -50,8 +50,8 @@ impl Original {
 
 /// One instance of the engine: reads one image at a time on the calling thread. For more, open more.
 pub struct Engine {
-    detector: TextDetector,
-    fast: Recogniser,
+    pub(super) detector: TextDetector,
+    pub(super) fast: Recogniser,
     accurate: Recogniser,
     line_orientation: LineOrientation,
     limits: Limits,
@@ -60,7 +60,7 @@ pub struct Engine {
 
 /// Long side of the picture that text is looked for in, in pixels. Found on evaluation documents: smaller loses the small
 /// print of licences, larger costs time and splits lines.
-const DETECTION_LONG_SIDE: u32 = 832;
+pub(super) const DETECTION_LONG_SIDE: u32 = 832;
 
 /// Slant and convergence (radians, over the whole picture) below which a picture counts as level.
 const LEVEL: f32 = 0.01;

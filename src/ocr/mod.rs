@@ -24,6 +24,7 @@ mod picture;
 mod quality;
 mod recognise;
 mod spent;
+pub mod steps;
 mod weights;
 
 pub use codes::find as find_codes;
