@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration faults api quickstart; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit integration faults api deploy quickstart; all of them if none is named
 #
 # IDMILL_TEST_BROKER=4.0 or 4.3 runs the tests on that RabbitMQ instead of the machine's own.
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration api deploy quickstart; all of them if none is named
 #
 # Needs Rust, and apt-get where something is missing. Whatever it starts lives in .private/ on free loopback ports and is
 # stopped at the end. A server that does not start is a failure: no test is ever skipped for it.
@@ -108,8 +107,7 @@ for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
 PYTHON
 }
 
-all=(format lint docs unit integration faults api quickstart)
-all=(format lint docs unit integration api deploy quickstart)
+all=(format lint docs unit integration faults api deploy quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do
