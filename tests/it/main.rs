@@ -10,9 +10,9 @@ mod stage;
 mod worker_process;
 
 mod api;
+mod broker;
 mod dead;
 mod doctor;
-mod broker;
 mod engine;
 mod outage;
 mod page;
