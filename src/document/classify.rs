@@ -139,7 +139,8 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
     if print.count(&border.map(|phrase| phrase.chars().collect())) > 0 {
         return Class { id_type: IdType::NationalId, region: Region::Elsewhere };
     }
-    let american = || print.count(&vocabulary.north_america) > 0 || spelling.iter().any(|title| print.has(title));
+    let british = print.has(&squeeze("Licence").chars().collect::<Vec<_>>());
+    let american = || print.count(&vocabulary.north_america) > 0 || (!british && spelling.iter().any(|title| print.has(title)));
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
         let region = if indian {

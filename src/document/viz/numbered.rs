@@ -17,7 +17,7 @@ use super::{Context, candidate, shape};
 
 /// A number at the beginning of a line, with or without its full stop; `4b` is often read `46` and `4a` `48`.
 static CODE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6]|[1-9])(?:[.,:;)]+ ?| +)(.*)$").expect("the pattern is part of the program and tested"));
+    LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6]|5A|[1-9])(?:[.,:;)]+ ?| +)(.*)$").expect("the pattern is part of the program and tested"));
 /// Codes that stand clearly without any separator: `4a01.01.2013`.
 static GLUED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6])(.*)$").expect("the pattern is part of the program and tested"));
 
@@ -186,6 +186,8 @@ fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
         let Some(hit) = CODE.captures(&text).or_else(|| GLUED.captures(&text)).or_else(|| BIRTH.captures(&text)) else { continue };
         let (Some(code), Some(rest)) = (hit.get(1), hit.get(2)) else { continue };
         let code: String = code.as_str().chars().filter(|c| *c != ' ').collect::<String>().replace("46", "4B");
+        // New Zealand numbers its cards 5b.
+        let code = code.replace("5A", "5");
         // Two fields in one line: `4a. 01.01.2013 4c. 99999 Utopia`.
         let second = rest.as_str().match_indices("4").find_map(|(at, _)| {
             let tail = &rest.as_str()[at..];

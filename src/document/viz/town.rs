@@ -15,7 +15,7 @@ use crate::document::text::plain;
 use super::{Context, candidate};
 
 struct Patterns {
-    /// A postal code as European states write them, then a town.
+    /// A postal code as European states write them, then a town, or a town, a state of Australia and the code.
     town: Regex,
     /// Words with the number of a house before or behind them.
     street: Regex,
@@ -24,8 +24,10 @@ struct Patterns {
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Patterns {
-        town: regex(r"^(?:[A-Z]{1,2}-)?(?:\d{5}|\d{4}(?: ?[A-Z]{2}|-\d{3})?|\d{3} \d{2}|\d{2}-\d{3}) +[A-Z?][A-Z?' -]{2,30}$"),
-        street: regex(r"^(?:\d{1,4}[A-Z]?,? +[A-Z?][A-Z?'. -]{3,}|[A-Z?][A-Z?'. -]{3,} +\d{1,4}[A-Z]?(?:[/-]\d{1,3})?)$"),
+        town: regex(
+            r"^(?:[A-Z]{1,2}-)?(?:\d{5}|\d{4}(?: ?[A-Z]{2}|-\d{3})?|\d{3} \d{2}|\d{2}-\d{3}) +[A-Z?][A-Z?' -]{2,30}$|^[A-Z' ]{3,} (?:NSW|VIC|QLD|SA|WA|TAS|ACT|NT) +\d{4}$",
+        ),
+        street: regex(r"^(?:[1-9][0-9O]{0,3}[A-Z]?,? +[A-Z?][A-Z?'. -]{3,}|[A-Z?][A-Z?'. -]{3,} +\d{1,4}[A-Z]?(?:[/-]\d{1,3})?)$"),
     }
 });
 
