@@ -78,8 +78,10 @@ make_bases() {
 }
 
 build() {
-  # This machine's authorities: its way to the package registries may have one of its own.
-  nice buildah "${storage[@]}" build --format docker --isolation chroot --pull-never --layers --volume /etc/ssl/certs:/etc/ssl/certs:ro "$@" >"$private/build.log" 2>&1 ||
+  # This machine's authorities: its way to the package registries may have one of its own. And what was compiled before.
+  mkdir -p "$private/target" "$private/crates"
+  nice buildah "${storage[@]}" build --format docker --isolation chroot --pull-never --layers --volume /etc/ssl/certs:/etc/ssl/certs:ro \
+    --volume "$private/target:/src/target" --volume "$private/crates:/usr/local/cargo/registry" "$@" >"$private/build.log" 2>&1 ||
     { tail_of "$private/build.log" 40 && fail "the image was not built; the log is $private/build.log"; }
 }
 
@@ -190,32 +192,26 @@ memory_of() {
   fail "the kernel does not say what memory the worker has used"
 }
 
+# Every rendered document some times over. Each `submit` waits for its own event.
 send_documents() {
-  local name=$1 pid=$2 sent=0 round folder back=() started seconds metrics limit peak
+  local name=$1 pid=$2 started read_ sent limit peak
   # shellcheck source=/dev/null
   . "$private/broker/env.sh" && . "$private/store/env.sh"
   limit=$(memory_of "$pid" memory.limit_in_bytes memory.max)
   [ "$limit" = $((${memory_limit%Mi} * 1024 * 1024)) ] || fail "the worker's limit is $limit bytes"
   export IDMILL__BROKER__URL=$AMQP_URL IDMILL__STORAGE__ENDPOINT=$S3_ENDPOINT IDMILL__STORAGE__REGION=us-east-1 IDMILL__STORAGE__PATH_STYLE=true
   export AWS_ACCESS_KEY_ID=$S3_KEY AWS_SECRET_ACCESS_KEY=$S3_SECRET
-  for ((round = 0; round < n_rounds; round++)); do
-    for folder in "$specimens"/*/; do
-      back=("$folder"back.jpg)
-      [ -f "${back[0]}" ] || back=()
-      "$idmill" submit --no-wait "${folder}front.jpg" "${back[@]}" >/dev/null
-      sent=$((sent + 1))
-    done
-  done
   started=$SECONDS
-  # Whether as many jobs as were sent have come to an end.
-  # shellcheck disable=SC2317  # called by await
-  settled() { [ "$(metric_sum '^idmill_jobs_total[{]outcome="(read|failed)"')" -ge "$sent" ]; }
-  await 600 "$pid" settled || { pod logs --tail 5 "$name" >&2 && fail "the worker did not settle its jobs: $(metric_sum '^idmill_jobs_total') of $sent"; }
-  seconds=$((SECONDS - started))
-  metrics=$(metric_sum '^idmill_jobs_total[{]outcome="read"')
+  # Three at a time, so that the worker always has one in hand and one to come.
+  # shellcheck disable=SC2016  # the inner shell expands it
+  for ((round = 0; round < n_rounds; round++)); do printf '%s\n' "$specimens"/*/front.jpg; done |
+    xargs -P 3 -I{} sh -c 'back=$(dirname "$2")/back.jpg; [ -f "$back" ] || back=; "$1" submit --timeout 5m "$2" $back >/dev/null; echo $?' - "$idmill" {} \
+      >"$private/outcomes"
+  sent=$(wc -l <"$private/outcomes") read_=$(grep -cx 0 "$private/outcomes" || true)
   peak=$(memory_of "$pid" memory.max_usage_in_bytes memory.peak)
-  say "$metrics of $sent documents were read, in about $seconds s; memory: peak of the cgroup $((peak / 1048576)) MiB, of the process $(awk '/^VmHWM:/ { print int($2 / 1024) }' "/proc/$pid/status") MiB, limit $memory_limit"
-  [ "$metrics" -ge $((sent * 9 / 10)) ] || fail "too few documents were read"
+  say "$read_ of $sent documents were read, in $((SECONDS - started)) s; memory: the cgroup's peak $((peak / 1048576)) MiB, the process' $(awk '/^VmHWM:/ { print int($2 / 1024) }' "/proc/$pid/status") MiB, limit $memory_limit"
+  [ "$(metric_sum '^idmill_jobs_total[{]outcome="read"')" -eq "$read_" ] || fail "the worker's metrics say something else"
+  [ "$read_" -ge $((sent * 9 / 10)) ] || fail "too few documents were read"
 }
 
 # metric_sum PATTERN: the sum of all series at the worker's /metrics that match.
