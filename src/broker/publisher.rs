@@ -230,6 +230,8 @@ impl Publisher {
         let mut slot = self.link.lock().await;
         if slot.as_ref().is_some_and(|link| Arc::ptr_eq(link, broken)) {
             *slot = None;
+            // Its alarm goes with it: whoever waits for its end would wait for ever.
+            self.blocked.send_modify(|state| *state = Blocked { link: state.link + 1, blocked: false });
             drop(slot);
             let broken = Arc::clone(broken);
             // Closing waits for an answer that a vanished peer will not give.
