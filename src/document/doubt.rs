@@ -54,6 +54,9 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
     let may_be_zone = |line: &Line| line.lattice.is_some() && (line.text.contains('<') || !reading.mrz.is_empty());
     if reading.mrz.is_empty() || candidates(reading).any(|c| c.source == Source::Mrz && has_failed(c)) {
         pick(&mut |line| may_be_zone(line));
+    } else if reading.mrz.iter().any(String::is_empty) {
+        // The line that was not found is one that was hardly read.
+        pick(&mut |line| may_be_zone(line) && line.confidence < CERTAIN);
     }
     let chosen = ASKED.iter().filter_map(|name| reading.fields.get(name)).map(|field| &field.chosen);
     for candidate in chosen.filter(|c| c.side == side && !c.checks.contains(&Check::CheckDigitOk)) {
@@ -62,6 +65,8 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
             _ if has_failed(candidate) => 1.0,
             // A long line, whose decoder knows its rules: only what is hard to read is worth its time.
             Source::Mrz => LEGIBLE,
+            // Two places that say the same settle the letters, but not their marks, which are compared without.
+            _ if candidate.checks.contains(&Check::CrossMatch) && candidate.value.is_ascii() => LEGIBLE,
             Source::Viz | Source::SignedQr | Source::Pdf417 | Source::Qr | Source::Derived | Source::Remote => CERTAIN,
         };
         pick(&mut |line| line.confidence < threshold && overlap(&line.quad, &quad));
@@ -154,6 +159,23 @@ mod tests {
     }
 
     #[test]
+    fn where_a_field_is_missing_its_caption_may_have_been_misread() {
+        let incomplete = reading(&[(FieldName::IdNumber, 0.0, vec![]), (FieldName::Name, 20.0, vec![])]);
+        let lines = vec![line("1234", 0.99, 0.0), line("ANNA", 0.98, 20.0), line("Dale ot binth", 0.7, 40.0), line("o", 0.4, 60.0)];
+        check(&incomplete, lines, &[2]);
+    }
+
+    #[test]
+    fn a_line_that_is_missing_from_a_zone_is_looked_for_among_those_hard_to_read() {
+        let mut partial =
+            reading(&[(FieldName::IdNumber, 200.0, vec![]), (FieldName::Name, 220.0, vec![]), (FieldName::DateOfBirth, 240.0, vec![])]);
+        partial.mrz = vec![String::new(), "L898902C36UTO7408122F1204159ZE184226B<<<<<10".into()];
+        let zone_like = |text, confidence, top| Line { lattice: Some(Lattice::default()), ..line(text, confidence, top) };
+        let lines = vec![zone_like("PCUTOERIKSSONCCANNACMARIACKCCCCCCCCCCCKCCCC", 0.7, 0.0), zone_like("L898902C36UTO<<<<<10", 0.99, 20.0)];
+        check(&partial, lines, &[0]);
+    }
+
+    #[test]
     fn a_missing_field_is_a_graver_fault_than_a_failed_check() {
         let failed = reading(&[
             (FieldName::IdNumber, 0.0, vec![Check::CheckDigitFailed]),
@@ -162,6 +184,17 @@ mod tests {
         ]);
         let missing = reading(&[(FieldName::Name, 0.0, vec![]), (FieldName::DateOfBirth, 0.0, vec![])]);
         assert!(faults(&failed) < faults(&missing));
+    }
+
+    #[test]
+    fn what_two_places_say_is_certain_where_it_is_legible() {
+        let fields =
+            [(FieldName::IdNumber, 0.0, vec![]), (FieldName::Name, 20.0, vec![Check::CrossMatch]), (FieldName::DateOfBirth, 40.0, vec![])];
+        let mut reading = reading(&fields);
+        check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.93, 20.0)], &[]);
+        check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.80, 20.0)], &[1]);
+        reading.fields.get_mut(&FieldName::Name).expect("it is there").chosen.value = "ÅNNA".into();
+        check(&reading, vec![line("1234", 0.99, 0.0), line("ÅNNA", 0.93, 20.0)], &[1]);
     }
 
     #[test]

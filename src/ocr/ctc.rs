@@ -1,7 +1,7 @@
 //! From probabilities per time step to text (connectionist temporal classification). Pure.
 
 use super::alphabet::Alphabet;
-use super::page::Lattice;
+use super::page::{FILLER_LOOK_ALIKES, Lattice};
 
 /// The index of the class that means "no character here".
 const BLANK: usize = 0;
@@ -36,8 +36,9 @@ pub(crate) fn decode(steps: &[f32], alphabet: &Alphabet) -> Transcript {
 /// the zone's own reader decides.
 fn may_be_machine_readable(text: &str) -> bool {
     let n_chars = text.chars().count();
-    let n_fitting = text.chars().filter(|c| matches!(c, 'A'..='Z' | '0'..='9' | '<' | '«' | ' ')).count();
-    let n_fillers = text.chars().filter(|c| matches!(c, '<' | '«')).count();
+    let is_filler = |c: char| c == '<' || FILLER_LOOK_ALIKES.contains(c);
+    let n_fitting = text.chars().filter(|&c| matches!(c, 'A'..='Z' | '0'..='9' | ' ') || is_filler(c)).count();
+    let n_fillers = text.chars().filter(|&c| is_filler(c)).count();
     n_chars >= 15 && n_fitting * 10 >= n_chars * 8 && (n_fillers > 0 || n_chars >= 24)
 }
 
@@ -126,6 +127,7 @@ mod tests {
     fn lines_of_machine_readable_zones_are_told_from_print() {
         let check = |text: &str, expected| assert_eq!(may_be_machine_readable(text), expected, "{text}");
         check("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", true);
+        check("P^UTOERIKSSON^^ANNA", true);
         check("L898902C36UTO7408122F1204159ZE184226B<<<<<10", true);
         check("Date of issue / Date de délivrance", false);
         check("123 MAIN STREET", false);
@@ -139,5 +141,12 @@ mod tests {
         assert_eq!(lattice.steps[0][column('A')], 0.75);
         assert_eq!(lattice.steps[2][column('<')], 0.75);
         assert!(lattice.steps[1].iter().sum::<f32>() < 0.3);
+    }
+
+    #[test]
+    fn what_looks_like_a_filler_counts_as_one() {
+        let alphabet = Alphabet::from_lines("A\n<\nΛ\n^");
+        let line: Vec<f32> = vec![0.0, 0.2, 0.1, 0.3, 0.4, 0.0];
+        assert!((lattice(&line, &alphabet).steps[0][37] - 0.8).abs() < 1e-6);
     }
 }

@@ -68,8 +68,12 @@ const LEVEL: f32 = 0.01;
 /// Slant in radians from which on text is looked for again in the straightened picture.
 const SECOND_LOOK: f32 = 0.07;
 
-/// Share of the picture that text takes on a scan; a card on a table takes less.
-const FILLED: f32 = 0.45;
+/// How many times larger text appears when only the part that holds it is looked at, from which on that is done: the
+/// captions of a card on a table are too small for the network otherwise.
+const WORTH_A_CLOSER_LOOK: f32 = 1.15;
+
+/// Lines that are read both ways up where it is not clear; each takes two runs of the recogniser.
+const N_READ_BOTH_WAYS: usize = 3;
 
 /// Log odds of being upside down under which the lines are believed to be upright.
 const CLEARLY_UPRIGHT: f32 = -6.0;
@@ -159,14 +163,14 @@ impl Engine {
         }
         if !upside_down && slant.angle.abs() < LEVEL && slant.convergence.abs() * w.max(h) < LEVEL {
             let spread = Frame::around(&quads, &slant.leveller(w, h, false), width, height);
-            if spread.is_none_or(|spread| spread.share_of(width, height) > FILLED) {
+            if spread.is_none_or(|spread| spread.enlarges(width, height) < WORTH_A_CLOSER_LOOK) {
                 return Ok((whole, quads));
             }
         }
         let Some(frame) = Frame::around(&quads, &slant.leveller(w, h, upside_down), width, height) else { return Ok((whole, quads)) };
-        let turned = upside_down || slant.angle.abs() > SECOND_LOOK || frame.share_of(width, height) < FILLED;
-        if turned {
-            // Text was found, and it lies badly: look again at the straightened part, where the network sees more of it.
+        let lies_badly = upside_down || slant.angle.abs() > SECOND_LOOK || frame.enlarges(width, height) >= WORTH_A_CLOSER_LOOK;
+        if lies_badly {
+            // Look again at the straightened part alone, where the network sees more of the text.
             let rects = self.detector.find(picture, &frame, DETECTION_LONG_SIDE)?;
             quads = rects.iter().map(|rect| frame.to_picture.map_quad(&rect.facing(0.0).corners())).collect();
         }
@@ -174,14 +178,14 @@ impl Engine {
     }
 
     fn is_upside_down(&mut self, picture: &Picture, quads: &[Quad]) -> Result<bool, RunError> {
-        let log_odds = self.line_orientation.upside_down(picture, quads)?;
+        let log_odds = self.line_orientation.upside_down(picture, quads, CLEARLY_UPRIGHT)?;
         // Few pictures are upside down and no vote is infallible, so only an upright one is believed at once.
-        if log_odds < CLEARLY_UPRIGHT {
+        if log_odds <= CLEARLY_UPRIGHT {
             return Ok(false);
         }
         // Ask the recogniser, which is sure of itself only the right way up.
         let mut upright = 0.0;
-        for quad in suited_voters(quads) {
+        for quad in suited_voters(quads).take(N_READ_BOTH_WAYS) {
             upright += self.fast.read(picture, quad)?.confidence - self.fast.read(picture, &turned_over(quad))?.confidence;
         }
         Ok(upright < 0.0)

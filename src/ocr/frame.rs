@@ -1,7 +1,7 @@
 //! The upright frame: the part of a picture that holds the text, seen straight.
 
 use super::geometry::Homography;
-use super::page::{Point, Quad};
+use super::page::Quad;
 
 /// A plane in which text runs level, and how it lies in the picture.
 #[derive(Debug, Clone, Copy)]
@@ -55,22 +55,17 @@ impl Frame {
         self.to_picture.map_quad(&Quad::from_edges(0.0, 0.0, self.width as f32, self.height as f32))
     }
 
-    /// Share of the picture's area that the frame takes, 0..=1 and a little more where it reaches over the edge.
-    pub(crate) fn share_of(&self, width: u32, height: u32) -> f32 {
-        area(&self.corners()) / (width as f32 * height as f32)
+    /// How many times larger the frame's text appears than that of the whole picture, `width` x `height`, when either is
+    /// brought to the same long side.
+    pub(crate) fn enlarges(&self, width: u32, height: u32) -> f32 {
+        width.max(height) as f32 / self.width.max(self.height) as f32
     }
-}
-
-/// Area of a quad, by the shoelace formula.
-fn area(quad: &Quad) -> f32 {
-    let cross = |a: Point, b: Point| a.x * b.y - b.x * a.y;
-    let [a, b, c, d] = quad.0;
-    ((cross(a, b) + cross(b, c) + cross(c, d) + cross(d, a)) / 2.0).abs()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ocr::Point;
     use crate::ocr::level::Slant;
 
     #[test]
@@ -80,7 +75,7 @@ mod tests {
         assert_eq!((frame.width, frame.height), (224, 124));
         let corner = frame.to_picture.map(Point { x: 0.0, y: 0.0 });
         assert!((corner.x - 88.0).abs() < 1e-3 && (corner.y - 88.0).abs() < 1e-3, "{corner:?}");
-        assert!((frame.share_of(400, 300) - 224.0 * 124.0 / 120_000.0).abs() < 1e-3);
+        assert!((frame.enlarges(400, 300) - 400.0 / 224.0).abs() < 1e-3);
     }
 
     #[test]

@@ -21,10 +21,14 @@ impl LineOrientation {
         Self { network }
     }
 
-    /// How much speaks for the lines being upside down, as summed log odds over the longest lines: positive for upside down.
-    pub(crate) fn upside_down(&mut self, picture: &Picture, quads: &[Quad]) -> Result<f32, RunError> {
+    /// How much speaks for the lines being upside down, as summed log odds over the longest lines: positive for upside
+    /// down. No more lines are asked once the sum is at most `enough`.
+    pub(crate) fn upside_down(&mut self, picture: &Picture, quads: &[Quad], enough: f32) -> Result<f32, RunError> {
         let mut log_odds = 0.0;
         for quad in suited_voters(quads) {
+            if log_odds <= enough {
+                break;
+            }
             let p = self.probability(picture, quad)?.clamp(0.01, 0.99);
             log_odds += (p / (1.0 - p)).ln();
         }

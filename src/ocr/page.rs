@@ -41,6 +41,9 @@ impl fmt::Debug for Line {
 /// The characters a [`Lattice`] speaks about, in the order of its columns; column 0 of a step is the CTC blank.
 pub const LATTICE_ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<";
 
+/// What recognisers that know all scripts take the filler `<` of a machine-readable zone for: angles, whichever way they point.
+pub const FILLER_LOOK_ALIKES: &str = "«‹〈《＜くㄑ≤⟨〱∠^Λ∧ヘへ人";
+
 /// The recogniser's probabilities per time step, kept for decoders that know more than the recogniser does.
 ///
 /// Each step is `[blank, p('0'), …, p('<')]`, each in 0..=1. The sum is below 1 where the recogniser saw characters

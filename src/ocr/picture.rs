@@ -21,7 +21,7 @@ impl Picture {
             if last.width().min(last.height()) < 256 {
                 break;
             }
-            let half = resize(last, last.width() / 2, last.height() / 2);
+            let half = resize(last, last.width() / 2, last.height() / 2, fir::FilterType::Box);
             levels.push(half);
         }
         Self { levels }
@@ -57,7 +57,7 @@ impl Picture {
     pub(crate) fn planes(&self, width: u32, height: u32, range: &Range) -> Vec<f32> {
         // From the smallest copy that is still larger: the same result to the eye, and a quarter of the pixels or less.
         let source = self.levels.iter().rev().find(|level| level.width() >= width && level.height() >= height).unwrap_or(self.full());
-        let small = resize(source, width, height);
+        let small = resize(source, width, height, fir::FilterType::Bilinear);
         let mut planes = vec![0.0; 3 * (width * height) as usize];
         for (channel, plane) in planes.chunks_exact_mut((width * height) as usize).enumerate() {
             let (factor, offset) = (range.factor[channel], range.offset[channel]);
@@ -126,13 +126,13 @@ impl Range {
     pub(crate) const SYMMETRIC: Self = Self { factor: [1.0 / 127.5; 3], offset: [1.0; 3] };
 }
 
-/// Resizes with an averaging filter.
-fn resize(source: &RgbImage, width: u32, height: u32) -> RgbImage {
+/// Resizes with an averaging filter; the box is enough for halves, and takes half the time.
+fn resize(source: &RgbImage, width: u32, height: u32, filter: fir::FilterType) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
     let mut target = fir::images::Image::new(width, height, fir::PixelType::U8x3);
     let view = fir::images::ImageRef::new(source.width(), source.height(), source.as_raw(), fir::PixelType::U8x3)
         .expect("an RGB image has three bytes a pixel");
-    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear)).use_alpha(false);
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)).use_alpha(false);
     fir::Resizer::new().resize(&view, &mut target, &options).expect("both images have the same pixel type and are not empty");
     RgbImage::from_raw(width, height, target.into_vec()).expect("the target has three bytes a pixel")
 }

@@ -5,7 +5,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::ocr::Lattice;
+use crate::ocr::{FILLER_LOOK_ALIKES, Lattice};
 
 use super::symbol::{FILLER, N_SYMBOLS, Symbol, filler_look_alikes, look_alikes, symbol};
 
@@ -162,7 +162,8 @@ fn step_of(c: char, read: Option<Symbol>) -> Step {
 /// The symbol that a recognised character most likely is; `None` for blanks and for what no zone has.
 pub(super) fn fold(c: char) -> Option<Symbol> {
     let folded = match c {
-        '«' | '‹' | '〈' | '《' | '＜' | 'く' | 'ㄑ' | '≤' | '⟨' | '(' | '{' | '〱' | '∠' => '<',
+        '(' | '{' => '<',
+        look_alike if FILLER_LOOK_ALIKES.contains(look_alike) => '<',
         'ı' | 'İ' => 'I',
         'О' | 'о' => 'O',
         '$' => 'S',
