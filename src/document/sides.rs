@@ -47,8 +47,7 @@ fn is_same(one: &Page, other: &Page) -> bool {
 
 /// Whether the image holds what only backs of cards carry: a zone of three lines, or a licence's PDF417.
 fn has_back_of_card(front: &Page, zone: Option<&(Side, Mrz)>) -> bool {
-    zone.is_some_and(|(side, zone)| *side == Side::Front && zone.layout == Layout::Td1)
-        || front.codes.iter().any(is_of_licence)
+    zone.is_some_and(|(side, zone)| *side == Side::Front && zone.layout == Layout::Td1) || front.codes.iter().any(is_of_licence)
 }
 
 /// Whether name and date of birth are printed on the back and not on the front.
