@@ -1,4 +1,5 @@
-//! Everything of RabbitMQ: topology, two supervised connections, receive, publish with confirm, settle.
+//! Everything of RabbitMQ: topology, two supervised connections, receive, publish with confirm, settle; dead letters, and
+//! what operators ask of the broker.
 //!
 //! One rule settles every job: publish (persistent, mandatory), wait for the broker's confirm, then acknowledge. Two
 //! connections, since a memory alarm blocks a connection that publishes, and acknowledgements on it with it. lapin's

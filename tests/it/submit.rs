@@ -1,5 +1,4 @@
 //! `idmill submit` and `idmill token`, as a person runs them to try things.
-#![expect(clippy::unwrap_used, reason = "a panic is a test's report")]
 
 use std::time::Duration;
 
