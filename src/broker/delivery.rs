@@ -84,10 +84,7 @@ impl Delivery {
         if !self.inner.acker.usable() {
             return Err(LeaseLost);
         }
-        match self.inner.acker.ack(BasicAckOptions::default()).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(LeaseLost),
-        }
+        self.settle(self.inner.acker.ack(BasicAckOptions::default())).await
     }
 
     /// Gives the job back untouched: "not now". From 4.3 on this does not count towards the delivery limit.
@@ -95,9 +92,17 @@ impl Delivery {
     /// # Errors
     /// [`LeaseLost`]: the broker has taken it back already.
     pub async fn give_back(&self) -> Result<(), LeaseLost> {
-        match self.inner.acker.nack(BasicNackOptions { requeue: true, multiple: false }).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(LeaseLost),
+        self.settle(self.inner.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
+    }
+
+    async fn settle(&self, call: impl Future<Output = Result<bool, lapin::Error>>) -> Result<(), LeaseLost> {
+        tokio::select! {
+            biased;
+            settled = call => match settled {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(LeaseLost),
+            },
+            () = self.lease.cancelled() => Err(LeaseLost),
         }
     }
 }

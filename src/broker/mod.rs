@@ -28,5 +28,5 @@ pub use management::{Binding, Management, QueueFacts};
 pub use message::{History, Outgoing, header};
 pub use publisher::{PublishError, Publisher};
 pub use replies::Replies;
-pub use session::{Deliveries, Session};
+pub use session::{Deliveries, Session, SessionLost};
 pub use topology::{Names, Part, PartState, SetUpError, inspect, set_up};

@@ -18,6 +18,11 @@ pub struct Session {
     lost: CancellationToken,
 }
 
+/// Connection or channel is gone; a new session has to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session with the broker is lost")]
+pub struct SessionLost;
+
 /// Deliveries of one consumer, until it is cancelled.
 pub struct Deliveries {
     consumer: Consumer,
@@ -59,9 +64,8 @@ impl Session {
     ///
     /// # Errors
     /// The session is lost.
-    pub async fn take_one(&self) -> Result<Option<Delivery>, lapin::Error> {
-        let taken = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions { no_ack: false }).await;
-        let message = taken.inspect_err(|_| self.lost.cancel())?;
+    pub async fn take_one(&self) -> Result<Option<Delivery>, SessionLost> {
+        let message = self.unless_lost(self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions { no_ack: false })).await?;
         Ok(message.map(|message| Delivery::new(message.delivery, self.lost.clone())))
     }
 
@@ -70,21 +74,20 @@ impl Session {
     ///
     /// # Errors
     /// The session is lost, or the queue is gone.
-    pub async fn consume(&self, prefetch: u16) -> Result<Deliveries, lapin::Error> {
+    pub async fn consume(&self, prefetch: u16) -> Result<Deliveries, SessionLost> {
         let start = async {
             // Per consumer, never global: global QoS on a quorum queue kills the connection.
             self.channel.basic_qos(prefetch, BasicQosOptions { global: false }).await?;
             self.channel.basic_consume(self.queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
         };
-        let consumer = start.await.inspect_err(|_| self.lost.cancel())?;
+        let consumer = self.unless_lost(start).await?;
         Ok(Deliveries { consumer, lost: self.lost.clone() })
     }
 
     /// Stops a consumer and returns what it had taken and nobody has begun; all jobs keep their lease.
     pub async fn cancel(&self, mut deliveries: Deliveries) -> Vec<Delivery> {
         let tag = deliveries.consumer.tag();
-        if self.channel.basic_cancel(tag, BasicCancelOptions::default()).await.is_err() {
-            self.lost.cancel();
+        if self.unless_lost(self.channel.basic_cancel(tag, BasicCancelOptions::default())).await.is_err() {
             return Vec::new();
         }
         let mut taken = Vec::new();
@@ -92,6 +95,19 @@ impl Session {
             taken.push(Delivery::new(delivery, self.lost.clone()));
         }
         taken
+    }
+
+    /// The broker's answer. A call whose connection breaks at the wrong moment is never answered, so that nothing here
+    /// waits for longer than the session lasts.
+    async fn unless_lost<T>(&self, call: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, SessionLost> {
+        tokio::select! {
+            biased;
+            answer = call => answer.map_err(|_| {
+                self.lost.cancel();
+                SessionLost
+            }),
+            () = self.lost.cancelled() => Err(SessionLost),
+        }
     }
 
     /// Closes channel and connection; what is unsettled goes back to the queue.

@@ -11,6 +11,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::crew::{Crew, MAX_ATTEMPTS};
 use crate::jobs::{self, Kind};
@@ -18,6 +19,9 @@ use crate::stage::{Stage, texts};
 
 /// Lost and wrong jobs that are told about one by one.
 const N_TOLD: usize = 5;
+
+/// Longest wait for an answer of the broker, before the connection is looked at.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The book that the checker keeps.
 pub(crate) struct Ledger {
@@ -121,17 +125,22 @@ impl Ledger {
         }
     }
 
-    async fn read_queue(&self, stage: &Stage, queue: &str, note: fn(&Self, &Delivery)) -> lapin::Result<()> {
+    /// Reads until the connection is lost, and never longer: a call that is not answered is given up.
+    async fn read_queue(&self, stage: &Stage, queue: &str, note: fn(&Self, &Delivery)) -> Option<()> {
         let channel = stage.channel().await;
-        channel.basic_qos(200, BasicQosOptions::default()).await?;
-        let mut messages = channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), Default::default()).await?;
-        while let Some(message) = messages.next().await {
-            let message = message?;
+        let start = async {
+            channel.basic_qos(200, BasicQosOptions::default()).await.ok()?;
+            channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), Default::default()).await.ok()
+        };
+        let mut messages = timeout(ANSWER, start).await.ok()??;
+        while channel.status().connected() {
+            let Ok(message) = timeout(ANSWER, messages.next()).await else { continue };
+            let message = message?.ok()?;
             // Noted first: what a lost connection brings again is no duplicate of the worker's, and is not counted as one.
             note(self, &message);
-            message.ack(Default::default()).await?;
+            timeout(ANSWER, message.ack(Default::default())).await.ok()?.ok()?;
         }
-        Ok(())
+        None
     }
 
     fn note_event(&self, message: &Delivery) {
