@@ -17,6 +17,7 @@ mod engine;
 mod outage;
 mod page;
 mod remote;
+mod rolling;
 mod schema;
 mod sides;
 mod staging;
