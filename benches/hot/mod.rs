@@ -79,7 +79,7 @@ pub(crate) fn decode_zone(page: &Page) -> bool {
 
 /// Makes fields of everything on a document's pages, the zone included.
 pub(crate) fn parse(pages: &[(Side, Page)]) -> Reading {
-    document::read(pages, date!(2026 - 11 - 22))
+    document::read(pages, &[], date!(2026 - 11 - 22))
 }
 
 /// Makes the event of a reading.
