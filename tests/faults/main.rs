@@ -127,6 +127,7 @@ async fn main() -> ExitCode {
             verdict.n_lost,
             verdict.n_wrong,
             verdict.n_duplicates,
+            worst_hold.as_millis(),
             longest_return
                 .map_or_else(|| "(not measured)".into(), |(longest, n)| format!("at most {:.1} s ({n} times)", longest.as_secs_f64())),
             started.elapsed().as_secs_f64(),

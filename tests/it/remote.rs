@@ -19,6 +19,7 @@ use idmill::document::{FieldName, IdType, Reading};
 use idmill::failure::{Class, Dependency, Failure};
 use idmill::reader::remote::RemoteReader;
 use idmill::reader::{ImageSource, OpenImage, Reader, token};
+use idmill::telemetry::StepTimes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -382,10 +383,10 @@ async fn the_engine_takes_over_while_the_api_is_out_of_order() {
     let home = TempDir::new().unwrap();
     let reader = both(ReaderOrder::RemoteThenEmbedded, &stand_in.url, &home, Duration::from_secs(3600));
     let (front, number) = printed("passport-1");
-    let failure = reader.read(&front, None).await.unwrap_err();
+    let failure = reader.read(&front, None, &mut StepTimes::default()).await.unwrap_err();
     assert_eq!((failure.class, failure.dependency), (Class::Unavailable, None), "one failure is retried, and pauses no worker");
     for what in ["the circuit opens, the engine reads", "no call while it is open"] {
-        let reading = reader.read(&front, None).await.unwrap();
+        let reading = reader.read(&front, None, &mut StepTimes::default()).await.unwrap();
         assert_eq!((reading.value(FieldName::IdNumber), stand_in.bodies().len()), (number.as_str(), 2), "{what}");
     }
 }
@@ -397,10 +398,10 @@ async fn the_api_is_asked_again_when_a_probe_is_due() {
     let home = TempDir::new().unwrap();
     let reader = both(ReaderOrder::RemoteThenEmbedded, &stand_in.url, &home, Duration::ZERO);
     let (front, number) = printed("passport-1");
-    assert!(reader.read(&front, None).await.is_err());
-    assert_eq!(reader.read(&front, None).await.unwrap().value(FieldName::IdNumber), number);
+    assert!(reader.read(&front, None, &mut StepTimes::default()).await.is_err());
+    assert_eq!(reader.read(&front, None, &mut StepTimes::default()).await.unwrap().value(FieldName::IdNumber), number);
     for n_calls in [3, 4] {
-        let reading = reader.read(&front, None).await.unwrap();
+        let reading = reader.read(&front, None, &mut StepTimes::default()).await.unwrap();
         assert_eq!((reading.value(FieldName::IdNumber), stand_in.bodies().len()), ("L898902C3", n_calls), "the API reads again");
     }
 }
@@ -412,14 +413,14 @@ async fn the_api_is_asked_when_the_engine_misses_a_required_field() {
     let stand_in = StandIn::start([status(200, documented().to_string()), status(503, "")]).await;
     let reader = both(ReaderOrder::EmbeddedThenRemote, &stand_in.url, &home, Duration::ZERO);
     // No passport has a mobile number.
-    assert_eq!(reader.read(&front, None).await.unwrap().value(FieldName::IdNumber), "L898902C3");
+    assert_eq!(reader.read(&front, None, &mut StepTimes::default()).await.unwrap().value(FieldName::IdNumber), "L898902C3");
     assert_eq!(stand_in.bodies().len(), 1);
-    let kept = reader.read(&front, None).await.unwrap();
+    let kept = reader.read(&front, None, &mut StepTimes::default()).await.unwrap();
     assert_eq!(kept.value(FieldName::IdNumber), number, "a reading that misses a field is worth more than an outage");
     assert_eq!(stand_in.bodies().len(), 2);
 
     // What is no image is no business of the API's.
     let text = ImageSource::from_bytes(Bytes::from_static(b"this is no image at all"));
-    assert_eq!(reader.read(&text, None).await.unwrap_err().class, Class::BadImage);
+    assert_eq!(reader.read(&text, None, &mut StepTimes::default()).await.unwrap_err().class, Class::BadImage);
     assert_eq!(stand_in.bodies().len(), 2);
 }
