@@ -105,10 +105,10 @@ reader:
 {{ end }}
 {{- end }}
 
-{{/* Memory for N engines: measured, deploy/README.md has the figures. */}}
+{{/* Memory for N engines: measured, deploy/capacity.md has the figures. */}}
 {{- define "idmill.resources" -}}
 {{- if .given }}{{ toYaml .given }}{{ else -}}
-{{- $memory := printf "%dMi" (add 128 (mul 256 .engines)) -}}
+{{- $memory := printf "%dMi" (add 256 (mul 256 .engines)) -}}
 requests:
   cpu: {{ .engines | int | quote }}
   memory: {{ $memory }}
