@@ -70,7 +70,7 @@ run_format() { cargo fmt --check; }
 
 run_lint() {
   need_debian shellcheck
-  cargo clippy --locked --all-targets -- -D warnings && shellcheck -x deploy/*.sh tests/*.sh .ci/run
+  cargo clippy --locked --all-targets -- -D warnings && shellcheck -x deploy/*.sh tests/*.sh benches/*.sh benches/*/*.sh .ci/run
 }
 
 run_unit() { cargo test --locked --lib --bins --examples; }
