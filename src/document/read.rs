@@ -9,9 +9,10 @@ use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
 use super::reconcile::reconcile_number;
+use super::sides::Sides;
+use super::signals;
 use super::signer_key::SignerKey;
 use super::viz;
-use super::{sides, signals};
 use crate::ocr::Page;
 
 /// Reads a document off its pages.
@@ -38,13 +39,16 @@ pub fn read(pages: &[(Side, Page)], keys: &[SignerKey], today: Date) -> Reading 
     if let Some((_, zone)) = &zone {
         reconcile_number(&mut candidates, zone, &sheets);
     }
+    let sides = Sides::of(pages, zone.as_ref(), &candidates);
     let fused = fuse(candidates);
     let mut reading = Reading { id_type, fields: fused.fields, warnings: fused.warnings, ..Reading::default() };
     if is_unverified {
         reading.warnings.push("the signature of the Aadhaar code is of none of the known keys".into());
     }
     signals::mark(&mut reading, pages, today);
-    sides::mark(&mut reading, pages, zone.as_ref());
+    if let Some(sides) = sides {
+        sides.mark(&mut reading);
+    }
     reading.mrz = zone.map(|(_, zone)| zone.lines).unwrap_or_default();
     reading
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::codes::is_of_licence;
-use super::field::{FieldName, Reading, Side, Source};
+use super::field::{Candidate, FieldName, Reading, Side, Source};
 use super::mrz::{Layout, Mrz};
 use super::text::squeeze;
 use crate::ocr::Page;
@@ -21,17 +21,29 @@ pub fn mark_as_same_image(reading: &mut Reading) {
     reading.warnings.push("front and back are the same image".into());
 }
 
-/// Notes in a reading of two images whether they are one, or each other's side.
-pub(super) fn mark(reading: &mut Reading, pages: &[(Side, Page)], zone: Option<&(Side, Mrz)>) {
-    let [(Side::Front, front), (Side::Back, back)] = pages else { return };
-    if is_same(front, back) {
-        return mark_as_same_image(reading);
+/// What two images say about which side they are.
+pub(super) struct Sides {
+    is_same: bool,
+    is_swapped: bool,
+}
+
+impl Sides {
+    /// Looks at a front and a back, before their candidates are fused; `None` where there is one image.
+    pub(super) fn of(pages: &[(Side, Page)], zone: Option<&(Side, Mrz)>, candidates: &[Candidate]) -> Option<Self> {
+        let [(Side::Front, front), (Side::Back, back)] = pages else { return None };
+        Some(Self { is_same: is_same(front, back), is_swapped: has_back_of_card(front, zone) || holder_is_on_the_back_alone(candidates) })
     }
-    let is_swapped = has_back_of_card(front, zone) || holder_is_on_the_back_alone(reading);
-    reading.signals.insert("sameImage".into(), json!(false));
-    reading.signals.insert("sidesSwapped".into(), json!(is_swapped));
-    if is_swapped {
-        reading.warnings.push("front and back seem to be swapped".into());
+
+    /// Notes it in the reading.
+    pub(super) fn mark(&self, reading: &mut Reading) {
+        if self.is_same {
+            return mark_as_same_image(reading);
+        }
+        reading.signals.insert("sameImage".into(), json!(false));
+        reading.signals.insert("sidesSwapped".into(), json!(self.is_swapped));
+        if self.is_swapped {
+            reading.warnings.push("front and back seem to be swapped".into());
+        }
     }
 }
 
@@ -51,13 +63,9 @@ fn has_back_of_card(front: &Page, zone: Option<&(Side, Mrz)>) -> bool {
 }
 
 /// Whether name and date of birth are printed on the back and not on the front.
-fn holder_is_on_the_back_alone(reading: &Reading) -> bool {
-    [FieldName::Name, FieldName::DateOfBirth].iter().all(|name| {
-        let Some(field) = reading.fields.get(name) else { return false };
-        let mut printed =
-            std::iter::once(&field.chosen).chain(&field.others).filter(|candidate| candidate.source == Source::Viz).peekable();
-        printed.peek().is_some() && printed.all(|candidate| candidate.side == Side::Back)
-    })
+fn holder_is_on_the_back_alone(candidates: &[Candidate]) -> bool {
+    let printed = |name: FieldName, side: Side| candidates.iter().any(|c| c.source == Source::Viz && c.name == name && c.side == side);
+    [FieldName::Name, FieldName::DateOfBirth].into_iter().all(|name| printed(name, Side::Back) && !printed(name, Side::Front))
 }
 
 #[cfg(test)]
