@@ -109,7 +109,7 @@ check_names() {
 import json, re, sys, yaml
 
 ours = set(re.findall(r': &str = "(\w+)"', open("src/telemetry/metric.rs").read()))
-# As RabbitMQ 3.10 shows them at /metrics/detailed; 4.0 has the same families.
+# As RabbitMQ 3.10, 4.0 and 4.3 show them at /metrics/detailed.
 theirs = {f"rabbitmq_detailed_queue_{what}" for what in ("messages_ready", "messages_unacked", "consumers")}
 
 rules = [rule for group in yaml.safe_load(open("deploy/prometheus/alerts.yaml"))["groups"] for rule in group["rules"]]
