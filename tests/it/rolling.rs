@@ -79,8 +79,6 @@ async fn a_rolling_update_and_a_scale_down_lose_and_repeat_nothing() {
     assert!(stage.next_event_within(Duration::from_millis(200)).await.is_none(), "no job has two");
     assert_eq!(api.n_calls(), N_JOBS, "no document was read twice");
     assert_eq!(stage.depth(&stage.name("jobs")).await.map(|(n_waiting, _)| n_waiting), Some(0));
-    let n_redelivered: usize = logs.iter().map(|log| log.matches(r#""redelivered":true"#).count()).sum();
-    assert_eq!(n_redelivered, 0, "no process gave a job back");
     let n_at_work = logs.iter().filter(|log| log.contains(r#""outcome":"read""#)).count();
     assert!(n_at_work >= 4, "only {n_at_work} of the six processes had any work: the load was over before the update");
 }
