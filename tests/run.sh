@@ -18,23 +18,15 @@ for name in $(compgen -v IDMILL__ || true); do unset "$name"; done
 
 # fetch_rotel: the OTLP receiver that the traces are tested with is one program, in a Python package of its own.
 fetch_rotel() {
-  local tools=$PWD/.private/tools platform sum private wheel
-  export IDMILL_TEST_ROTEL=$tools/rotel
+  local platform sum
+  export IDMILL_TEST_ROTEL=$PWD/.private/tools/rotel
   [ ! -x "$IDMILL_TEST_ROTEL" ] || return 0
   case "$(uname -m)" in
   x86_64) platform=manylinux_2_34_x86_64 sum=2f4117e58410c933e0dc042a268ef738dab2e3a5d63b5831209acdac2a6ddcb7 ;;
   aarch64) platform=manylinux_2_34_aarch64 sum=4eb01f9e5d228e4086f63e16cf1d0fa6e92b724bde51f120932a742acec5b0ba ;;
   *) fail "no rotel package is known for $(uname -m)" ;;
   esac
-  need_pip
-  mkdir -p "$tools"
-  private=$(mktemp -d "$tools/.fetch.XXXXXX")
-  wheel=$(fetch_wheel "$platform" "$private" rotel==0.0.1a15)
-  has_sum "$sum" "$wheel" || fail "the package rotel has not the checksum it should have"
-  unpack_member "$wheel" rotel/rotel-agent "$private/rotel"
-  chmod 755 "$private/rotel"
-  mv -f "$private/rotel" "$IDMILL_TEST_ROTEL"
-  rm -rf "$private"
+  fetch_program "$IDMILL_TEST_ROTEL" rotel==0.0.1a15 rotel/rotel-agent "$platform" "$sum"
 }
 
 # Servers, weights and specimens, once.
