@@ -23,7 +23,7 @@ static BASE64: LazyLock<Simd> =
 pub(super) struct Parts {
     /// The front.
     pub(super) front: Bytes,
-    /// The back, where there is one that is not the front once more.
+    /// The back, where there is one.
     pub(super) back: Option<Bytes>,
 }
 
@@ -54,8 +54,7 @@ pub(super) fn parse(body: &[u8], max_image_bytes: usize) -> Result<Parts, ApiErr
         Some(_) => ApiError::new(Code::ImageMissing, "frontPart is missing: a document with one side is sent as frontPart"),
         None => Code::ImageMissing.into(),
     })?;
-    let back = found.back.filter(|back| *back != front);
-    Ok(Parts { front: front.into(), back: back.map(Bytes::from) })
+    Ok(Parts { front: front.into(), back: found.back.map(Bytes::from) })
 }
 
 struct Found {
@@ -279,8 +278,9 @@ mod tests {
     }
 
     #[test]
-    fn the_back_may_be_absent_and_need_not_be_read_twice() {
-        for back in ["", r#","backPart":null"#, r#","backPart":"""#, r#","backPart":"data:,base64""#, r#","backpart":"ZnJvbnQ=""#] {
+    fn the_back_may_be_absent_and_may_be_the_front_again() {
+        check(r#"{"frontPart":"ZnJvbnQ=","backPart":"ZnJvbnQ="}"#, Ok((b"front", Some(b"front"))));
+        for back in ["", r#","backPart":null"#, r#","backPart":"""#, r#","backPart":"data:,base64""#] {
             let body = format!(r#"{{"frontPart":"ZnJvbnQ="{back}}}"#);
             let expected = if back.contains("data:,") { Err(Code::ImageNotBase64) } else { Ok((&b"front"[..], None)) };
             check(&body, expected);

@@ -125,10 +125,7 @@ impl Reader {
         let fetched = fetching.instrument(tracing::info_span!("fetch images")).await;
         steps.add(Step::Fetch, started.elapsed());
         let (front, back) = fetched?;
-        let front = Bytes::from(front);
-        // Some clients send a single side twice; it need not be read twice.
-        let back = back.map(Bytes::from).filter(|back| *back != front);
-        embedded.read(front, back, steps).await
+        embedded.read(front.into(), back.map(Bytes::from), steps).await
     }
 }
 

@@ -46,6 +46,17 @@ async fn a_job_becomes_an_event() {
 }
 
 #[tokio::test]
+async fn one_image_as_front_and_back_is_read_once_and_told() {
+    let stage = Stage::new().await;
+    let (front, _) = stage.upload_specimen(SPECIMEN).await;
+    let _worker = stage.worker().start().await;
+    stage.publish(&json!({"id": "twice", "front": front, "back": front})).await;
+    let event = stage.next_event().await.json();
+    assert_eq!(event["data"]["details"]["signals"]["sameImage"], true);
+    assert_eq!(event["data"]["warnings"], json!(["front and back are the same image"]));
+}
+
+#[tokio::test]
 async fn each_bad_input_gets_its_class_once_and_loses_nothing() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
