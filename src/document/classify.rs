@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::field::IdType;
+use super::issuer::issuer;
 use super::layout::{Sheet, TextLine};
 use super::number;
 use super::text::{Counts, find_phrase, squeeze};
@@ -29,6 +30,8 @@ pub(crate) struct Class {
     pub(crate) id_type: IdType,
     /// Whose customs it follows.
     pub(crate) region: Region,
+    /// The state that its headings name, as its ISO 3166-1 alpha-3 code.
+    pub(crate) issuer: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -111,36 +114,49 @@ impl Print {
     }
 }
 
-/// Twelve digits in groups of four whose check digit holds.
+/// Twelve digits in groups of four whose check digit holds, or of which eight are masked.
 fn is_aadhaar_number(line: &TextLine) -> bool {
-    let digits: String = line.chars.iter().filter(|c| c.is_ascii_digit()).collect();
-    let others = line.chars.iter().filter(|c| !c.is_ascii_digit() && **c != ' ').count();
-    digits.len() == 12 && others == 0 && number::check("IND", number::Kind::Aadhaar, &digits) == number::Verdict::Valid
+    let print: String = line.chars.iter().filter(|c| **c != ' ').collect();
+    // A masked number has no digits but the last four.
+    let is_masked = print.strip_prefix("XXXXXXXX").is_some_and(|rest| rest.len() == 4 && rest.bytes().all(|b| b.is_ascii_digit()));
+    let digits = print.len() == 12 && print.bytes().all(|b| b.is_ascii_digit());
+    is_masked || (digits && number::check("IND", number::Kind::Aadhaar, &print) == number::Verdict::Valid)
 }
 
-/// Classifies a document by its titles.
+/// Classifies a document by its headings and titles.
 pub(crate) fn classify(sheets: &[Sheet]) -> Class {
+    let issuer = issuer(sheets);
+    Class { issuer, ..by_titles(sheets, issuer) }
+}
+
+fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let print = Print::new(sheets);
     let vocabulary = &*VOCABULARY;
     let count = |id_type| vocabulary.titles.get(&id_type).map_or(0, |phrases| print.count(phrases));
     let indian = print.count(&vocabulary.india) > 0;
     for id_type in [IdType::Pan, IdType::VoterId, IdType::Aadhaar] {
         if count(id_type) > 0 {
-            return Class { id_type, region: Region::India };
+            return Class { id_type, region: Region::India, issuer: None };
         }
     }
     if indian && sheets.iter().flat_map(|sheet| &sheet.lines).any(is_aadhaar_number) {
-        return Class { id_type: IdType::Aadhaar, region: Region::India };
+        return Class { id_type: IdType::Aadhaar, region: Region::India, issuer: None };
     }
     // `License` with an s is American; Canada writes `licence` and names the province.
     let spelling = ["Driver license", "Driver's license", "Operator license", "Operator's license"]
         .map(|title| squeeze(title).chars().collect::<Vec<_>>());
     let border = [squeeze("Passport card"), squeeze("Border crossing"), squeeze("Border pass"), squeeze("Pogranična propusnica")];
     if print.count(&border.map(|phrase| phrase.chars().collect())) > 0 {
-        return Class { id_type: IdType::NationalId, region: Region::Elsewhere };
+        return Class { id_type: IdType::NationalId, region: Region::Elsewhere, issuer: None };
     }
     let british = print.has(&squeeze("Licence").chars().collect::<Vec<_>>());
-    let american = || print.count(&vocabulary.north_america) > 0 || (!british && spelling.iter().any(|title| print.has(title)));
+    // Other states have borrowed the American title; none of the United States calls it a driving licence.
+    let driving = ["Driving licence", "Driving license"].map(|title| squeeze(title).chars().collect::<Vec<_>>());
+    let american = || {
+        let titled = spelling.iter().any(|title| print.has(title));
+        let named = print.count(&vocabulary.north_america) > 0 && (titled || !driving.iter().any(|title| print.has(title)));
+        issuer.is_none() && (named || (!british && titled))
+    };
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
         let region = if indian {
@@ -154,11 +170,11 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
         let only_identity =
             region == Region::NorthAmerica && print.count(&[squeeze("Identification card").chars().collect()]) > 0 && licence < 2;
         let id_type = if only_identity && count(IdType::NationalId) > 0 { IdType::NationalId } else { IdType::DrivingLicence };
-        return Class { id_type, region };
+        return Class { id_type, region, issuer: None };
     }
     let region = if indian { Region::India } else { Region::Elsewhere };
     if count(IdType::ResidencePermit) > 0 {
-        return Class { id_type: IdType::ResidencePermit, region };
+        return Class { id_type: IdType::ResidencePermit, region, issuer: None };
     }
     let (passport, national_id, visa) = (count(IdType::Passport), count(IdType::NationalId), count(IdType::Visa));
     let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&['V', 'I', 'S', 'A'])) {
@@ -172,14 +188,11 @@ pub(crate) fn classify(sheets: &[Sheet]) -> Class {
     } else {
         IdType::Unknown
     };
-    let region = if id_type == IdType::NationalId
-        && region == Region::Elsewhere
-        && print.has(&squeeze("Identification card").chars().collect::<Vec<_>>())
-        && american()
-    {
+    let cards = ["Identification card", "Photo card", "Services card"].map(|title| squeeze(title).chars().collect());
+    let region = if id_type == IdType::NationalId && region == Region::Elsewhere && print.count(&cards) > 0 && american() {
         Region::NorthAmerica
     } else {
         region
     };
-    Class { id_type, region }
+    Class { id_type, region, issuer: None }
 }

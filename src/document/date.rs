@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use regex_lite::{Captures, Regex};
 use time::{Date, Month};
 
 use super::text::fold;
@@ -56,7 +57,7 @@ pub(crate) struct Found {
 
 /// Every date in a text, from left to right.
 pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Found> {
-    let tokens = tokens(text);
+    let tokens = tokens(&without_units(text));
     let mut found = Vec::new();
     let mut next = 0;
     while next < tokens.len() {
@@ -69,6 +70,15 @@ pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Foun
         }
     }
     found
+}
+
+/// The text with the units of Japanese dates as full stops, character for character: `1984Y03M08D`, `1984年3月8日`.
+fn without_units(text: &str) -> String {
+    static UNITS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(\d{4}) ?[Y年년] ?(\d{1,2}) ?[M月월] ?(\d{1,2}) ?[D日일]").expect("the pattern is part of the program and tested")
+    });
+    let unit = |c: char| if c.is_ascii_digit() || c == ' ' { c } else { '.' };
+    UNITS.replace_all(text, |hit: &Captures<'_>| hit[0].chars().map(unit).collect::<String>()).into_owned()
 }
 
 /// The first date in a text.
@@ -213,13 +223,11 @@ fn day(year: &Token, month: u8, day: i32, century: Century) -> Option<Date> {
     Date::from_calendar_date(year, Month::try_from(month).ok()?, u8::try_from(day).ok()?).ok()
 }
 
-/// The month that all the names agree on; names that mean no month are passed over.
+/// The month that all the names agree on; names that mean no month are passed over. Where two languages have one word for
+/// two months (`MEI` is May in Dutch and June in Irish), the last name decides, which is English or French by custom.
 fn one_month(names: &[Token]) -> Option<u8> {
-    let agreed = names
-        .iter()
-        .map(|token| token.months)
-        .filter(|months| *months != 0)
-        .fold(0xfff, |all, months| if all & months == 0 { all } else { all & months });
+    let known = names.iter().map(|token| token.months).filter(|months| *months != 0);
+    let agreed = known.fold(0xfff, |all, months| if all & months == 0 { months } else { all & months });
     (agreed.count_ones() == 1).then(|| agreed.trailing_zeros() as u8 + 1)
 }
 
@@ -274,6 +282,9 @@ mod tests {
         check("1984-Mar-08", "1984-03-08");
         check("01.06.202501.06.2035", "2025-06-01 2035-06-01");
         check("30-10-1992 / 29-07-2029", "1992-10-30 2029-07-29");
+        check("1984Y03M08D", "1984-03-08");
+        check("1984年3月8日", "1984-03-08");
+        check("08 MAC 1991", "1991-03-08");
     }
 
     #[test]
@@ -288,6 +299,7 @@ mod tests {
     fn month_names_shared_by_two_languages_mean_nothing_alone() {
         check("12 LIS 1990", "");
         check("12 LIS/NOV 1990", "1990-11-12");
+        check("12 MEI/JUNE 1990", "1990-06-12");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::field::FieldName;
 use super::layout::TextLine;
 use super::text::{Counts, find_phrase, match_at, squeeze};
 
@@ -38,6 +39,8 @@ pub(crate) enum Kind {
     Sex,
     /// Number of the document.
     Number,
+    /// Number of the person that identity cards carry as their own; other documents print it beside theirs.
+    IdentityNumber,
     /// National number of the person.
     PersonalNumber,
     /// Another number that must not be taken for the document's.
@@ -58,6 +61,61 @@ pub(crate) enum Kind {
     Mobile,
     /// A caption of no interest, whose value must not be taken for another one.
     Other,
+}
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A name of a person, or a part of one.
+    Name,
+    /// A day.
+    Date,
+    /// A year of four digits.
+    Year,
+    /// `M`, `F`, `X`, or a word for one of them.
+    Sex,
+    /// Digits, and letters of a series.
+    Number,
+    /// Street and town.
+    Address,
+    /// The name of a state, or its code.
+    State,
+    /// A town or an office.
+    Place,
+    /// A telephone number.
+    Telephone,
+    /// Anything.
+    Any,
+}
+
+impl Kind {
+    /// What its value looks like, and which field it is, where it is one by itself: parts of a name are put together.
+    pub(crate) fn value(self) -> (Shape, Option<FieldName>) {
+        match self {
+            Self::Surname
+            | Self::GivenNames
+            | Self::Name
+            | Self::SecondSurname
+            | Self::SurnameFirst
+            | Self::MiddleName
+            | Self::OtherName => (Shape::Name, None),
+            Self::Relative => (Shape::Name, Some(FieldName::RelativeName)),
+            Self::BirthDate => (Shape::Date, Some(FieldName::DateOfBirth)),
+            Self::BirthYear => (Shape::Year, Some(FieldName::DateOfBirth)),
+            Self::IssueDate => (Shape::Date, Some(FieldName::IssueDate)),
+            Self::ExpiryDate => (Shape::Date, Some(FieldName::ExpiryDate)),
+            Self::Sex => (Shape::Sex, Some(FieldName::Gender)),
+            Self::Number | Self::IdentityNumber => (Shape::Number, Some(FieldName::IdNumber)),
+            Self::PersonalNumber => (Shape::Number, Some(FieldName::PersonalNumber)),
+            Self::OtherNumber => (Shape::Number, None),
+            Self::Address => (Shape::Address, Some(FieldName::Address)),
+            Self::Nationality => (Shape::State, Some(FieldName::Nationality)),
+            Self::BirthPlace => (Shape::Place, Some(FieldName::PlaceOfBirth)),
+            Self::Authority => (Shape::Place, Some(FieldName::Authority)),
+            Self::Mobile => (Shape::Telephone, Some(FieldName::MobileNumber)),
+            Self::Other => (Shape::Any, None),
+        }
+    }
 }
 
 /// A set of kinds: some words mean different things in different languages.
@@ -109,6 +167,8 @@ struct Phrase {
     chars: Vec<char>,
     kinds: Kinds,
     counts: Counts,
+    /// It begins with the abbreviation of `number`, without which it is another word: `N° national`.
+    is_signed: bool,
 }
 
 static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
@@ -127,27 +187,29 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
         include_str!("labels/balkan_other.toml"),
         include_str!("labels/turkic.toml"),
         include_str!("labels/asian.toml"),
+        include_str!("labels/african_celtic.toml"),
     ];
-    let mut kinds_of: HashMap<String, Kinds> = HashMap::new();
+    let mut kinds_of: HashMap<String, (Kinds, bool)> = HashMap::new();
     for file in files {
         let lists: HashMap<Kind, Vec<String>> = toml::from_str(file).expect("the label files are part of the program and tested");
         for (kind, phrases) in lists {
             for phrase in phrases {
+                let is_signed = ["N°", "Nº", "N.º", "N.°", "No ", "No.", "Nr "].iter().any(|sign| phrase.starts_with(sign));
                 let phrase = squeeze(&phrase);
                 // `rn` is so often read as `m` that it is no error.
                 let misread = Some(phrase.replace("RN", "M")).filter(|misread| *misread != phrase && phrase.len() >= 6);
                 for phrase in [Some(phrase), misread].into_iter().flatten() {
-                    let kinds = kinds_of.entry(phrase).or_default();
-                    *kinds = kinds.and(Kinds::one(kind));
+                    let known = kinds_of.entry(phrase).or_default();
+                    *known = (known.0.and(Kinds::one(kind)), known.1 || is_signed);
                 }
             }
         }
     }
     let mut phrases: Vec<Phrase> = kinds_of
         .into_iter()
-        .map(|(text, kinds)| {
+        .map(|(text, (kinds, is_signed))| {
             let chars: Vec<char> = text.chars().collect();
-            Phrase { counts: Counts::of(&chars), chars, kinds }
+            Phrase { counts: Counts::of(&chars), chars, kinds, is_signed }
         })
         .collect();
     // Longest first, then by alphabet: the outcome must not depend on the order of a hash map.
@@ -184,7 +246,10 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
             let starts = (0..compact.len()).filter(|start| line.compact.starts_word[*start]);
             let matches = starts
                 .filter_map(|start| match_at(compact, start, &phrase.chars, errors_allowed).map(|(end, errors)| (start, end, errors)));
-            let bounded = matches.filter(|(_, end, _)| length >= 9 || line.compact.ends_word(*end, &line.chars));
+            let bounded = matches
+                .filter(|(_, end, _)| length >= 9 || line.compact.ends_word(*end, &line.chars))
+                .filter(|(start, ..)| !phrase.is_signed || compact[*start] == 'N')
+                .filter(|(_, end, _)| keeps_sign(&phrase.chars, &compact[..*end]));
             bounded.min_by_key(|(_, _, errors)| *errors)
         });
         if let Some((start, end, errors)) = found {
@@ -213,6 +278,12 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
     let origin = &line.compact.origin;
     let caption = |hit: Hit| Caption { kinds: hit.kinds, start: origin[hit.start], end: origin[hit.end - 1] + 1, errors: hit.errors };
     taken.into_iter().map(caption).collect()
+}
+
+/// Whether a phrase that ends with the abbreviation of `number` does so in the line: `Licencia No` is not `Licencia de`.
+fn keeps_sign(phrase: &[char], found: &[char]) -> bool {
+    let sign = |chars: &[char]| matches!(chars, [.., 'N', 'O' | '0' | 'R']);
+    !sign(phrase) || sign(found)
 }
 
 /// A phrase in a line's folded characters.
@@ -275,6 +346,13 @@ mod tests {
     fn the_longest_caption_wins() {
         check("Father's Name", &[("Father's Name", Kind::Relative)]);
         check("Place of birth", &[("Place of birth", Kind::BirthPlace)]);
+    }
+
+    #[test]
+    fn what_is_the_number_of_something_needs_its_sign() {
+        check("LICENCIA DE CONDUCTOR", &[]);
+        check("CARTE NATIONALE", &[]);
+        check("N° licencla", &[("N° licencla", Kind::Number)]);
     }
 
     #[test]

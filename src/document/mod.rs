@@ -16,6 +16,7 @@ mod date;
 mod doubt;
 mod field;
 mod fuse;
+mod issuer;
 mod labels;
 mod layout;
 mod mask;

@@ -39,6 +39,8 @@ fn without_title(name: String) -> String {
         Some((title, rest)) if ["MR", "MRS", "MISS", "MS", "HERR", "FRAU"].contains(&fold(title.trim_end_matches('.')).as_str()) => {
             rest.to_owned()
         }
+        // Degrees end in a full stop; without one they are names.
+        Some((degree, rest)) if ["DR.", "MAG.", "ING.", "MGR.", "PROF."].contains(&fold(degree).as_str()) => rest.to_owned(),
         _ => name,
     }
 }

@@ -80,19 +80,29 @@ fn check(file: &str) {
 #[test]
 fn european_documents_are_read() {
     check(include_str!("specimens/europe.txt"));
+    check(include_str!("specimens/more_europe.txt"));
 }
 
 #[test]
 fn asian_and_african_documents_are_read() {
     check(include_str!("specimens/asia_africa.txt"));
+    check(include_str!("specimens/more_asia_africa.txt"));
 }
 
 #[test]
 fn american_documents_are_read() {
     check(include_str!("specimens/americas.txt"));
+    check(include_str!("specimens/more_americas.txt"));
+    check(include_str!("specimens/states.txt"));
 }
 
 #[test]
 fn indian_documents_are_read() {
     check(include_str!("specimens/india.txt"));
+    check(include_str!("specimens/more_india.txt"));
+}
+
+#[test]
+fn passports_whose_zone_is_not_legible_are_read() {
+    check(include_str!("specimens/passports.txt"));
 }

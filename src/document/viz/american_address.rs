@@ -20,6 +20,10 @@ pub(super) struct AddressBlock {
 struct Patterns {
     /// The line with the postal code: city, state, code.
     last_line: Regex,
+    /// A city and a state without a code.
+    city: Regex,
+    /// A postal code without a city.
+    code: Regex,
     /// A line that only an address has.
     street: Regex,
 }
@@ -28,6 +32,8 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Patterns {
         last_line: regex(&format!(r"^(.*?)[ ,.]*\b?({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)[ .|IL]*$")),
+        city: regex(&format!(r"^[A-Z][A-Z .'-]{{2,}}, ?(?:{STATES})[.,]?$")),
+        code: regex(r"^(?:\d{5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)$"),
         street: regex(
             r"^(?:8[. ]*)?(?:\d+|[NSEW]\d+|P\.? ?O\.? ?BOX|RR ?\d|R\.R\.|HC ?\d|BOX|APT|UNIT|STE|SUITE|#|ROOM|FL |LOT|HWY|HIGHWAY|COUNTY)",
         ),
@@ -44,23 +50,26 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
         .filter(|(_, (line, _))| !line.upright)
         .map(|(i, (line, text))| (i, line, text.as_str()))
         .collect();
-    let (last, found) = lines.iter().find_map(|(index, _, text)| {
+    let ends = lines.iter().find_map(|(index, _, text)| {
         let found = PATTERNS.last_line.captures(text)?;
         let city = found.get(1).map_or("", |city| city.as_str()).trim();
         // `4d LIC MA 12345` is a licence's number: a city has letters and does not begin with a field's number.
         let is_city = city.chars().filter(char::is_ascii_alphabetic).count() >= 3 || city.is_empty();
         let is_field = ["DD", "DL ", "LIC", "NO.", "4D", "5 ", "ID "].iter().any(|word| city.starts_with(word));
-        (is_city && !is_field).then_some((*index, found))
-    })?;
+        (is_city && !is_field).then(|| {
+            let place = |group: usize| found.get(group).map_or((0, 0), |part| (part.start(), part.end()));
+            let (own, state, code) = (&sheet.lines[*index], place(2), place(3));
+            let before = own.slice(0, state.0);
+            let comma = if before.contains(',') { "," } else { "" };
+            let before = before.trim_matches(|c: char| matches!(c, ' ' | ',' | '.'));
+            (vec![*index], city.is_empty(), format!("{before}{comma} {} {}", own.slice(state.0, state.1), own.slice(code.0, code.1)))
+        })
+    });
+    let (ending, is_without_city, tail) = ends.or_else(|| code_below(&lines))?;
+    let last = ending[0];
     let own = &sheet.lines[last];
     let height = own.edges.height();
-    let place = |group: usize| found.get(group).map_or((0, 0), |part| (part.start(), part.end()));
-    let (state, code) = (place(2), place(3));
-    let city = own.slice(0, state.0);
-    let city = city.trim_matches(|c: char| matches!(c, ' ' | ',' | '.'));
-    let comma = if own.slice(0, state.0).contains(',') { "," } else { "" };
-    let tail = format!("{city}{comma} {} {}", own.slice(state.0, state.1), own.slice(code.0, code.1));
-    let mut block = AddressBlock { text: String::new(), lines: vec![last] };
+    let mut block = AddressBlock { text: String::new(), lines: ending };
     let mut parts = vec![spaced(tail.trim_start_matches([',', ' ']))];
     let mut lowest = own;
     // City and state may have been taken for two lines, or the street may take several.
@@ -99,11 +108,26 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
         }
     }
     // The number of the field in a box of its own stands left of the first line; it is not part of the address.
-    if parts.len() == 1 && !parts[0].starts_with(|c: char| c.is_ascii_digit()) && city.is_empty() {
+    if parts.len() == 1 && !parts[0].starts_with(|c: char| c.is_ascii_digit()) && is_without_city {
         return None;
     }
     block.text = parts.iter().map(|part| part.trim_matches([' ', ',', '.']).to_owned()).collect::<Vec<_>>().join(", ");
     Some(block)
+}
+
+/// City and state with the postal code on a line of its own below: their indices, that there is a city, and the text.
+fn code_below(lines: &[(usize, &TextLine, &str)]) -> Option<(Vec<usize>, bool, String)> {
+    lines.iter().filter(|(_, _, text)| PATTERNS.city.is_match(text)).find_map(|(index, line, _)| {
+        let height = line.edges.height();
+        let (below, code, _) = lines.iter().find(|(_, other, text)| {
+            let step = other.edges.middle() - line.edges.middle();
+            PATTERNS.code.is_match(text)
+                && (0.5 * height..2.0 * height).contains(&step)
+                && (other.edges.left - line.edges.left).abs() < 2.0 * height
+        })?;
+        let text = |line: &TextLine| line.chars.iter().collect::<String>();
+        Some((vec![*index, *below], false, format!("{} {}", text(line), text(code))))
+    })
 }
 
 /// `1SAMPLE` and `2 JANE` are names with the number of their field.

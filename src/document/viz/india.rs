@@ -16,21 +16,20 @@ use crate::document::person_name::person_name;
 use crate::document::text::plain;
 
 use super::indian_address::find_address;
-use super::pairs::{Pairing, pair};
+use super::pairs::Pairing;
 use super::{Context, candidate, labelled, shape};
 
 /// Names that the recogniser is less sure of than this are print in another script.
 const LEGIBLE: f32 = 0.6;
 
 /// Reads an Indian card.
-pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
+pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
     let id_type = context.class.id_type;
     let mut found = Vec::new();
-    for sheet in context.sheets {
-        let pairing = pair(sheet);
+    for (sheet, pairing) in context.sheets.iter().zip(pairings) {
         let texts: Vec<String> = sheet.lines.iter().map(|line| plain(&line.chars)).collect();
         let shaped = number(id_type, sheet, &texts);
-        let mut labelled = labelled::read_sheet(context, sheet, &pairing);
+        let mut labelled = labelled::read_sheet(context, sheet, pairing);
         labelled.retain(|candidate| match candidate.name {
             // Read by rules of their own.
             FieldName::Name | FieldName::Surname | FieldName::GivenNames | FieldName::Address | FieldName::Gender => false,
@@ -40,9 +39,9 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
         });
         found.extend(labelled);
         found.extend(gender(sheet, &texts));
-        found.extend(name(context, sheet, &texts, &pairing, shaped.as_ref()));
+        found.extend(name(context, sheet, &texts, pairing, shaped.as_ref()));
+        found.extend(uncaptioned_birth_date(context, sheet, pairing, shaped.as_ref()));
         found.extend(shaped);
-        found.extend(uncaptioned_birth_date(context, sheet, &pairing));
         if let Some((text, line, relative)) = find_address(sheet, &texts) {
             let quad = sheet.lines[line].quad;
             let sure = 0.85 * sheet.lines[line].confidence;
@@ -221,7 +220,7 @@ fn name(context: &Context<'_>, sheet: &Sheet, texts: &[String], pairing: &Pairin
         .or_else(|| pairing.best(Kind::GivenNames))
         .filter(|pair| pair.cost < 0.9 && pair.confidence > LEGIBLE)
         .and_then(|pair| {
-            let value = labelled::whole_name(&pair.text)?;
+            let value = labelled::whole_name(context, &pair.text)?;
             Some(candidate(FieldName::Name, value, &pair.text, sheet.side, labelled::confidence(pair), pair.quad))
         });
     // Of two lines that could be the holder's, the tax number's fifth letter tells: it begins the surname.
@@ -291,13 +290,20 @@ fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
         let name = person_name(&text).filter(|name| name.chars().count() > 2)?;
         Some((line, text, name))
     });
-    let (line, text, name) = named.max_by(|a, b| a.0.edges.middle().total_cmp(&b.0.edges.middle()))?;
+    // The letter prints an address beside the card: what begins where the birth date does comes first.
+    let place = |line: &TextLine| ((line.edges.left - birth.edges.left).abs() < 3.0 * height, line.edges.middle());
+    let (line, text, name) = named.max_by(|a, b| {
+        let (a, b) = (place(a.0), place(b.0));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })?;
     Some(candidate(FieldName::Name, name, &text, sheet.side, 0.85 * line.confidence, line.quad))
 }
 
 /// The only date of an old tax card is the birth date.
-fn uncaptioned_birth_date(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
-    if context.class.id_type != IdType::Pan || pairing.best(Kind::BirthDate).is_some() {
+fn uncaptioned_birth_date(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, number: Option<&Candidate>) -> Option<Candidate> {
+    // The date of a company is that of its founding: the fourth letter of a person's number is P.
+    let is_person = number.is_none_or(|number| number.value.chars().nth(3) == Some('P'));
+    if context.class.id_type != IdType::Pan || pairing.best(Kind::BirthDate).is_some() || !is_person {
         return None;
     }
     let mut dates = sheet.lines.iter().filter(|line| !line.upright).filter_map(|line| {

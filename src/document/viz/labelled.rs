@@ -1,24 +1,28 @@
 //! Documents whose values stand beside captions: passports, national cards, residence permits, visas.
 
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
 use time::Date;
 
 use crate::document::address::{address, tidy};
 use crate::document::date::{Century, find_date, iso};
 use crate::document::field::{Candidate, FieldName, IdType};
-use crate::document::labels::Kind;
+use crate::document::labels::{Kind, Shape};
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::{person_name, reading_order};
 use crate::document::text::fold;
 
-use super::pairs::{Pair, Pairing, pair};
+use super::pairs::{Pair, Pairing};
+use super::two_scripts::{latin_half, latin_lines};
 use super::{Context, candidate, shape};
 
 /// Confidence of a value that stands where it is expected; what stands less well gets less.
 const AT_ITS_PLACE: f32 = 0.9;
 
 /// Reads all captioned values of both sides.
-pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
-    context.sheets.iter().flat_map(|sheet| read_sheet(context, sheet, &pair(sheet))).collect()
+pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
+    context.sheets.iter().zip(pairings).flat_map(|(sheet, pairing)| read_sheet(context, sheet, pairing)).collect()
 }
 
 /// Reads the captioned values of one side.
@@ -32,71 +36,86 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     // In Mexico M is for `mujer`, H for `hombre`.
     let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
     names(context, sheet, pairing, &mut push);
+    // A licence or a passport has a number beside its holder's; a few licences carry the holder's as their own.
+    let announced = if pairing.announces(Kind::Number) { None } else { announced_number(sheet, pairing) };
+    let is_own_number = matches!(context.class.id_type, IdType::DrivingLicence | IdType::Passport)
+        && (pairing.announces(Kind::Number) || announced.is_some());
     for pair in &pairing.pairs {
-        match pair.kind {
-            Kind::BirthDate => push(FieldName::DateOfBirth, birth_date(context, &pair.text).map(iso), pair),
-            Kind::BirthYear => push(FieldName::DateOfBirth, year(&pair.text, context.today), pair),
-            Kind::IssueDate => push(FieldName::IssueDate, any_date(context, &pair.text), pair),
-            Kind::ExpiryDate => push(FieldName::ExpiryDate, any_date(context, &pair.text), pair),
-            Kind::Sex => push(
-                FieldName::Gender,
-                shape::sex(&pair.text).map(|sex| if mexican && sex == "M" && !pair.text.contains('H') { "F" } else { sex }.to_owned()),
-                pair,
-            ),
-            Kind::Number => push(FieldName::IdNumber, shape::number(&pair.text), pair),
-            Kind::PersonalNumber => push(FieldName::PersonalNumber, shape::number(&pair.text), pair),
+        let (shape, Some(field)) = pair.kind.value() else { continue };
+        let value = match shape {
+            Shape::Name => read_name(context, &pair.text),
+            Shape::Date if field == FieldName::DateOfBirth => birth_date(context, &pair.text).map(iso),
+            Shape::Date => any_date(context, &pair.text),
+            Shape::Year => year(&pair.text, context.today),
+            Shape::Sex => {
+                shape::sex(&pair.text).map(|sex| if mexican && sex == "M" && !pair.text.contains('H') { "F" } else { sex }.to_owned())
+            }
+            Shape::Number => shape::number(&pair.text),
             // Passports rarely print one, and what is taken for one is a heading unless it has the number of a house.
-            Kind::Address if context.class.id_type == IdType::Passport && !pair.text.contains(|c: char| c.is_ascii_digit()) => {}
-            Kind::Address => push(FieldName::Address, address(&pair.text), pair),
-            Kind::Relative => push(FieldName::RelativeName, person_name(&pair.text), pair),
-            Kind::BirthPlace => push(FieldName::PlaceOfBirth, Some(tidy(&pair.text)), pair),
-            Kind::Authority => push(FieldName::Authority, Some(tidy(&pair.text)), pair),
-            Kind::Mobile => push(FieldName::MobileNumber, Some(tidy(&pair.text)), pair),
-            Kind::Nationality => push(FieldName::Nationality, Some(tidy(&pair.text)), pair),
-            Kind::Surname
-            | Kind::SecondSurname
-            | Kind::SurnameFirst
-            | Kind::GivenNames
-            | Kind::Name
-            | Kind::MiddleName
-            | Kind::OtherName
-            | Kind::OtherNumber
-            | Kind::Other => {}
-        }
+            Shape::Address if context.class.id_type == IdType::Passport && !pair.text.contains(|c: char| c.is_ascii_digit()) => None,
+            Shape::Address => address(&pair.text),
+            Shape::State | Shape::Place | Shape::Telephone | Shape::Any => Some(tidy(&pair.text)),
+        };
+        let is_holders = pair.kind == Kind::IdentityNumber && is_own_number;
+        push(if is_holders { FieldName::PersonalNumber } else { field }, value, pair);
     }
-    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number)) && context.class.id_type != IdType::Passport {
-        candidates.extend(lone_number(sheet, pairing));
+    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::IdentityNumber))
+        && context.class.id_type != IdType::Passport
+    {
+        candidates.extend(announced.or_else(|| lone_number(sheet, pairing)));
+    } else if is_own_number {
+        candidates.extend(announced);
     }
     candidates
 }
 
-/// A document number without a caption that is understood: behind `No.`, else the only line that could be one.
-fn lone_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
-    let free = || {
-        let taken = |index| pairing.pairs.iter().any(|pair| pair.line == index && pair.kind != Kind::Other);
-        let lines = sheet.lines.iter().enumerate().filter(move |(index, line)| !line.upright && !taken(*index));
-        lines.map(|(_, line)| (line, line.chars.iter().collect::<String>()))
-    };
-    let announced = free().find_map(|(line, text)| {
-        let value = if is_number_sign(&text) { beside(sheet, line)? } else { text.strip_prefix("No.")?.trim().to_owned() };
+/// The lines of a side that no caption has bought, and their texts.
+fn free<'a>(sheet: &'a Sheet, pairing: &'a Pairing) -> impl Iterator<Item = (&'a TextLine, String)> {
+    let taken = |index| pairing.pairs.iter().any(|pair| pair.line == index && pair.kind != Kind::Other);
+    let lines = sheet.lines.iter().enumerate().filter(move |(index, line)| !line.upright && !taken(*index));
+    lines.map(|(_, line)| (line, line.chars.iter().collect::<String>()))
+}
+
+/// The number behind `No.` alone.
+fn announced_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
+    free(sheet, pairing).find_map(|(line, text)| {
+        let value = if is_number_sign(&text) { beside(sheet, line)? } else { without_number_sign(&text)?.to_owned() };
         let number = shape::number(&value).filter(|number| number.chars().filter(char::is_ascii_digit).count() >= 6)?;
         Some(candidate(FieldName::IdNumber, number, &value, sheet.side, 0.75 * line.confidence, line.quad))
-    });
-    if announced.is_some() {
-        return announced;
-    }
-    let mut found = free().filter_map(|(line, text)| {
+    })
+}
+
+/// The only line that could be a document's number, where none is announced.
+fn lone_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
+    let mut found = free(sheet, pairing).filter_map(|(line, text)| {
         // The United States print an `A#` before the number of an immigrant, without a blank.
         let text = text.trim_start_matches("A#").to_owned();
-        let number = shape::number(&text).filter(|number| *number == text && !text.contains(['.', '/', ' ']))?;
+        let number = shape::number(&text).filter(|number| *number == text && !text.contains(['/', ' ']))?;
         let letters = number.chars().filter(char::is_ascii_uppercase).count();
-        let shaped = (7..=12).contains(&number.len()) && (1..=5).contains(&letters);
-        // Digits in groups are nothing else, unless they are a date or a telephone number.
-        let grouped = letters == 0 && number.matches('-').count() >= 2 && number.len() >= 11;
-        ((shaped || grouped) && line.confidence > 0.9).then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
+        let shaped = (7..=12).contains(&number.len()) && (1..=5).contains(&letters) && !number.contains('.');
+        ((shaped || is_grouped(&number)) && line.confidence > 0.9)
+            .then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
     });
     let only = found.next()?;
     found.all(|other| other.value == only.value).then_some(only)
+}
+
+/// Whether digits stand in groups as nothing but numbers of persons and documents do: telephone numbers and dates are others.
+fn is_grouped(number: &str) -> bool {
+    static GROUPED: LazyLock<Regex> = LazyLock::new(|| {
+        // With a check digit at the end, in thousands, in groups, or with the digit in brackets.
+        Regex::new(r"^(?:\d{7,9}-[\dK]|\d{1,3}(?:\.\d{3}){2,3}(?:-[\dK])?|\d{1,2}-\d{3}-\d{3,4}|[A-Z]{0,2}\d{6,7}\([\dA]\)|\d{6}-\d{7})$")
+            .expect("the pattern is part of the program and tested")
+    });
+    let hyphens = number.matches('-').count();
+    let is_long = hyphens >= 2 && number.len() >= 11 && number.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    is_long || GROUPED.is_match(number)
+}
+
+/// What follows the abbreviation of `number`, where a line begins with it.
+fn without_number_sign(text: &str) -> Option<&str> {
+    let signs = ["No.", "NO.", "Nr.", "NR.", "N°", "Nº", "N.°", "N.º", "№"];
+    signs.iter().find_map(|sign| text.strip_prefix(sign)).map(str::trim_start).filter(|rest| !rest.is_empty())
 }
 
 /// Whether all that a line has is the abbreviation of `number`.
@@ -115,8 +134,10 @@ fn beside(sheet: &Sheet, line: &TextLine) -> Option<String> {
 /// Surname, given names and the whole name.
 fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pair)) {
     let is_bulgarian = sheet.lines.iter().any(|line| line.compact.chars.ends_with(&['B', 'U', 'L', 'G', 'A', 'R', 'I', 'A']));
-    let read = |pair: &Pair| person_name(&pair.text.replace('\n', " "));
+    let read = |pair: &Pair| read_name(context, &pair.text);
     let with = |first: String, more: Option<String>| more.map_or(first.clone(), |more| format!("{first} {more}"));
+    // Residence permits print the surname first, by a regulation of the Union, and so do passports.
+    let is_surname_first = matches!(context.class.id_type, IdType::ResidencePermit | IdType::Passport);
     let surname = pairing.best(Kind::Surname);
     let given = pairing.best(Kind::GivenNames);
     // Bulgaria prints the father's name as one of the holder's own, between the two others.
@@ -124,7 +145,7 @@ fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut imp
     let read_surname = |pair: &Pair| {
         // A name at birth follows on a line of its own now and then.
         let lines: Vec<&str> = pair.text.lines().filter(|line| !is_birth_name(line)).collect();
-        person_name(&lines.join(" "))
+        read_name(context, &lines.join("\n"))
     };
     let surname_text = surname.and_then(read_surname).map(|first| with(first, pairing.best(Kind::SecondSurname).and_then(read)));
     let given_text = given.and_then(read).map(|first| with(first, middle.and_then(read)));
@@ -140,16 +161,22 @@ fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut imp
             let weaker = given.filter(|given| confidence(given) < confidence(pair)).unwrap_or(pair);
             push(FieldName::Name, surname_text.map(|surname| reading_order(&given_text, &surname)), weaker);
         }
-        // One part alone is the name only where the document has no caption for the other.
-        (Some(pair), None) if !pairing.announces(Kind::GivenNames) => push(FieldName::Name, surname_text, pair),
+        // One part alone is the name only where the document has no caption for the other: some languages have one word
+        // for surname and name.
+        (Some(pair), None) if !pairing.announces(Kind::GivenNames) => {
+            push(FieldName::Name, if is_surname_first { surname_first(context, &pair.text) } else { surname_text }, pair);
+        }
         (None, Some(_)) | (Some(_), None) => {}
         (None, None) => {
-            // Residence permits print the surname first, by a regulation of the Union.
-            let is_permit = context.class.id_type == IdType::ResidencePermit;
             if let Some(pair) = pairing.best(Kind::SurnameFirst) {
-                push(FieldName::Name, surname_first(&pair.text), pair);
+                // One word is the surname alone: the captions of two columns were recognised as one.
+                push(FieldName::Name, surname_first(context, &pair.text).filter(|name| name.contains(' ')), pair);
             } else if let Some(pair) = pairing.best(Kind::Name) {
-                push(FieldName::Name, if is_permit { surname_first(&pair.text) } else { whole_name(&pair.text) }, pair);
+                push(
+                    FieldName::Name,
+                    if is_surname_first { surname_first(context, &pair.text) } else { whole_name(context, &pair.text) },
+                    pair,
+                );
             }
         }
     }
@@ -161,21 +188,34 @@ fn is_birth_name(line: &str) -> bool {
     matches!(fold(first).as_str(), "GEB" | "GEBOREN" | "NEE" | "NE" | "EP" | "EPOUSE" | "VVE")
 }
 
+/// The name in the lines of a value, without what says the same in another script.
+fn read_name(context: &Context<'_>, text: &str) -> Option<String> {
+    let issuer = context.class.issuer;
+    let lines: Vec<&str> = text.lines().map(|line| latin_half(line, issuer)).collect();
+    person_name(&latin_lines(&lines, issuer).join(" "))
+}
+
 /// A name of two lines, the surname on the first.
-fn surname_first(text: &str) -> Option<String> {
-    match text.split_once('\n').filter(|(_, given)| !given.contains('\n')) {
-        Some((surname, given)) => Some(reading_order(&person_name(given)?, &person_name(surname)?)),
-        None => whole_name(text),
+fn surname_first(context: &Context<'_>, text: &str) -> Option<String> {
+    match latin_lines(&text.lines().collect::<Vec<_>>(), context.class.issuer)[..] {
+        [surname, given] => Some(reading_order(&person_name(given)?, &person_name(surname)?)),
+        _ => whole_name(context, text),
     }
 }
 
 /// A name printed `SURNAME, GIVEN NAMES` is put in reading order.
-pub(super) fn whole_name(text: &str) -> Option<String> {
-    let name = person_name(&text.replace('\n', " "))?;
-    // Three lines are two surnames and then the given names, as Mexico prints them.
-    if let [first, second, given] = text.split('\n').collect::<Vec<_>>()[..] {
-        return Some(reading_order(&person_name(given)?, &person_name(&format!("{first} {second}"))?));
+pub(super) fn whole_name(context: &Context<'_>, text: &str) -> Option<String> {
+    match text.split('\n').collect::<Vec<_>>()[..] {
+        // Three lines are two surnames and then the given names, as Mexico prints them.
+        [first, second, given] => {
+            return Some(reading_order(&person_name(given)?, &person_name(&format!("{first} {second}"))?));
+        }
+        [surname, given] if surname.trim_end().ends_with(',') => {
+            return Some(reading_order(&person_name(given)?, &person_name(surname)?));
+        }
+        _ => {}
     }
+    let name = read_name(context, text)?;
     Some(match name.split_once(", ") {
         Some((surname, given)) if !matches!(given, "JR" | "SR" | "II" | "III" | "IV") => reading_order(given, surname),
         _ => name,

@@ -4,6 +4,7 @@
 //! yield candidates, which fusing weighs against the machine-readable zones.
 
 mod american_address;
+mod captions;
 mod echo;
 mod french_licence;
 mod india;
@@ -16,15 +17,23 @@ mod pairs;
 mod pieces;
 mod shape;
 mod town;
+mod two_scripts;
 
 use time::Date;
 
 use crate::ocr::Quad;
 
 use super::classify::{Class, Region};
-use super::date::Order;
-use super::field::{Candidate, FieldName, IdType, Side, Source};
+use super::date::{Century, Found, Order, find_dates, iso};
+use super::field::{Candidate, Check, FieldName, IdType, Side, Source};
 use super::layout::Sheet;
+
+use pairs::{Pairing, pair};
+
+/// Dates that the recogniser is less sure of than this say nothing against another one.
+const LEGIBLE: f32 = 0.9;
+/// What is left of the confidence in a birth date that is not the document's earliest date.
+const AFTER_ANOTHER_DATE: f32 = 0.5;
 
 /// What the readers of the visual zone are told.
 pub(crate) struct Context<'a> {
@@ -47,13 +56,17 @@ impl Context<'_> {
 
 /// Reads the visual zone of a document.
 pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
+    let pairings: Vec<Pairing> = match context.class.region {
+        Region::NorthAmerica => Vec::new(),
+        Region::India | Region::Elsewhere => context.sheets.iter().map(pair).collect(),
+    };
     let mut candidates = match context.class.region {
         Region::NorthAmerica => north_america::read(context),
-        Region::India if context.class.id_type != IdType::Passport => india::read(context),
-        Region::India | Region::Elsewhere => labelled::read(context),
+        Region::India if context.class.id_type != IdType::Passport => india::read(context, &pairings),
+        Region::India | Region::Elsewhere => labelled::read(context, &pairings),
     };
     if context.class.id_type == IdType::DrivingLicence && context.class.region == Region::Elsewhere {
-        candidates.extend(numbered::read(context));
+        candidates.extend(numbered::read(context, &pairings));
         candidates.extend(french_licence::read(context));
     }
     if context.class.id_type == IdType::NationalId {
@@ -64,7 +77,35 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
         candidates.extend(town::read(context));
     }
     candidates.extend(echo::read(context));
+    // Elector's cards print the date on which their holder was of age, and more.
+    if context.class.region != Region::India {
+        doubt_births(context, &mut candidates);
+    }
     candidates
+}
+
+/// Nobody is born after a date of their own document: where an earlier one is printed, the birth date is another one.
+fn doubt_births(context: &Context<'_>, candidates: &mut [Candidate]) {
+    let century = Century::Past(context.today);
+    let lines = context.sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright && line.confidence > LEGIBLE);
+    let dates = lines.flat_map(|line| {
+        let text: String = line.chars.iter().collect();
+        let found = find_dates(&text, context.order(), century);
+        // Two digits of a year may be of this century or the last one, and eight digits may be anything.
+        let is_clear = |found: &&Found| text.chars().skip(found.start).take(found.end - found.start).any(|c| !c.is_ascii_digit());
+        let has_century = |found: &&Found| {
+            let year = format!("{:04}", found.date.year());
+            text.chars().skip(found.start).take(found.end - found.start).collect::<String>().contains(&year)
+        };
+        found.iter().filter(is_clear).filter(has_century).map(|found| iso(found.date)).collect::<Vec<_>>()
+    });
+    let Some(earliest) = dates.min() else { return };
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.name == FieldName::DateOfBirth && candidate.value.len() > 4) {
+        if earliest < candidate.value {
+            candidate.confidence *= AFTER_ANOTHER_DATE;
+            candidate.checks.push(Check::FormatFailed);
+        }
+    }
 }
 
 /// A reading by the visual zone.

@@ -9,15 +9,19 @@ use regex_lite::Regex;
 use crate::document::address::{address, tidy};
 use crate::document::date::{Century, Order, find_date, find_dates, iso};
 use crate::document::field::{Candidate, FieldName};
+use crate::document::labels::Kind;
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::{has_stopword, person_name, reading_order};
 use crate::document::text::plain;
 
+use super::pairs::Pairing;
+use super::two_scripts::{latin_half, latin_lines};
 use super::{Context, candidate, shape};
 
 /// A number at the beginning of a line, with or without its full stop; `4b` is often read `46` and `4a` `48`.
-static CODE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6]|5A|[1-9])(?:[.,:;)]+ ?| +)(.*)$").expect("the pattern is part of the program and tested"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(4 ?[ABCD6]|5A|1 ?[,.+&-] ?2|[1-9])(?:[.,:;)]+ ?| +)(.*)$").expect("the pattern is part of the program and tested")
+});
 /// Codes that stand clearly without any separator: `4a01.01.2013`.
 static GLUED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6])(.*)$").expect("the pattern is part of the program and tested"));
 
@@ -34,16 +38,18 @@ struct Coded {
 }
 
 /// Reads the sides that number their fields.
-pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
-    context.sheets.iter().flat_map(|sheet| read_sheet(context, sheet)).collect()
+pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
+    context.sheets.iter().zip(pairings).flat_map(|(sheet, pairing)| read_sheet(context, sheet, pairing)).collect()
 }
 
-fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
+fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Candidate> {
     let mut coded = coded_fields(sheet);
     let mut found = Vec::new();
     // One or two numbers may be anything; a licence shows several.
     let distinct = |coded: &[Coded]| FIELDS.iter().filter(|code| coded.iter().any(|field| field.code == **code)).count();
-    let by_place = fields_by_place(context, sheet);
+    // Where words announce the fields, their order is another one.
+    let is_captioned = pairing.announces(Kind::BirthDate) && pairing.pairs.len() > 2;
+    let by_place = if is_captioned { Vec::new() } else { fields_by_place(context, sheet) };
     if distinct(&coded) < 3 && by_place.is_empty() {
         return found;
     }
@@ -59,17 +65,31 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
             Some((accept(&line.slice(field.start, field.end))?, line))
         })
     };
+    let issuer = context.class.issuer;
+    let name_of = |text: &str| person_name(latin_half(text, issuer));
+    // States with another script print the Latin letters below it, or behind it.
+    let part = |code: &str| {
+        coded.iter().filter(|field| field.code == code).find_map(|field| {
+            let line = &sheet.lines[field.line];
+            let text = line.slice(field.start, field.end);
+            let below = below(sheet, field.line).filter(|other| latin_lines(&[&text, &text_of(other)], issuer).len() == 1);
+            match below {
+                Some(other) => Some((person_name(&text_of(other))?, other)),
+                None => Some((name_of(&text)?, line)),
+            }
+        })
+    };
     let mut push = |name, value: Option<(String, &TextLine)>, sure: f32| {
         let (value, line) = value?;
         let raw: String = line.chars.iter().collect();
         found.push(candidate(name, value.clone(), &raw, sheet.side, sure * line.confidence, line.quad));
         Some(value)
     };
-    let name_of = |text: &str| person_name(text);
-    let surname = push(FieldName::Surname, value("1", &name_of), 0.9);
-    let given = push(FieldName::GivenNames, value("2", &name_of), 0.9);
+    let surname = push(FieldName::Surname, part("1"), 0.9);
+    let given = push(FieldName::GivenNames, part("2"), 0.9);
+    push(FieldName::Name, value("1,2", &name_of), 0.9);
     if let (Some(surname), Some(_)) = (&surname, &given)
-        && let Some((given, line)) = value("2", &name_of)
+        && let Some((given, line)) = part("2")
     {
         push(FieldName::Name, Some((reading_order(&given, surname), line)), 0.9);
     }
@@ -84,6 +104,22 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
     push(FieldName::IdNumber, value("5", &licence_number), 0.9);
     push(FieldName::Address, value("8", &|text| address(text).filter(|text| text.chars().count() > 5 && !has_stopword(text))), 0.8);
     found
+}
+
+fn text_of(line: &TextLine) -> String {
+    line.chars.iter().collect()
+}
+
+/// The line directly below another one that begins where its value does.
+fn below(sheet: &Sheet, index: usize) -> Option<&TextLine> {
+    let own = &sheet.lines[index];
+    let height = own.edges.height();
+    let value = own.edges_of(skipped(own), own.chars.len()).left;
+    sheet.lines.iter().find(|line| {
+        let step = line.edges.middle() - own.edges.middle();
+        let aligned = (line.edges.left - own.edges.left).abs().min((line.edges.left - value).abs()) < 0.8 * height;
+        (0.5 * height..1.6 * height).contains(&step) && aligned
+    })
 }
 
 /// The fields that tell a licence's column of values.
@@ -188,6 +224,8 @@ fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
         let code: String = code.as_str().chars().filter(|c| *c != ' ').collect::<String>().replace("46", "4B");
         // New Zealand numbers its cards 5b.
         let code = code.replace("5A", "5");
+        // Sri Lanka and others print the whole name under both numbers.
+        let code = if code.starts_with('1') && code.ends_with('2') { "1,2".to_owned() } else { code };
         // Two fields in one line: `4a. 01.01.2013 4c. 99999 Utopia`.
         let second = rest.as_str().match_indices("4").find_map(|(at, _)| {
             let tail = &rest.as_str()[at..];
@@ -235,11 +273,13 @@ mod tests {
     use crate::document::layout::Sheet;
     use crate::document::testing::page;
     use crate::document::viz::Context;
+    use crate::document::viz::pairs::pair;
 
     fn check(lines: &[(f32, f32, &str)], expected: &[(FieldName, &str)]) {
         let sheets = [Sheet::new(Side::Front, &page(lines))];
         let context = Context { class: Class::default(), sheets: &sheets, zones: &[], today: date!(2026 - 06 - 01) };
-        let found = super::read(&context);
+        let pairings: Vec<_> = sheets.iter().map(pair).collect();
+        let found = super::read(&context, &pairings);
         for (name, value) in expected {
             let read = found.iter().find(|candidate| candidate.name == *name).map(|candidate| candidate.value.as_str());
             assert_eq!(read, Some(*value), "{name:?}");

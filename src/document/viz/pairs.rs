@@ -3,11 +3,11 @@
 //! Every caption bids for every piece of print whose shape fits it; the cheapest bids win, and a piece is sold once.
 //! So a date goes to the date's caption and a name to the name's, also where rows and columns are crowded.
 
-use crate::document::labels::{Caption, Kind, Kinds, captions};
+use crate::document::labels::{Kind, captions};
 use crate::document::layout::{Edges, Sheet, TextLine};
-use crate::document::text::fold;
 use crate::ocr::Quad;
 
+use super::captions::{Label, group, resolve_names, stack};
 use super::pieces::{Piece, pieces_of};
 use super::shape::fits;
 
@@ -56,17 +56,6 @@ fn shouts(text: &str) -> bool {
     text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
 }
 
-/// One caption, in all its languages.
-#[derive(Clone, Copy)]
-struct Label {
-    kinds: Kinds,
-    kind: Kind,
-    edges: Edges,
-    /// Line and character after the last of its words, for values in the same line.
-    line: usize,
-    end: usize,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Inline,
@@ -100,133 +89,6 @@ pub(crate) fn is_machine_zone(line: &TextLine) -> bool {
     fillers >= 3 || (line.chars.len() >= 28 && fillers >= 1 && !line.chars.contains(&' '))
 }
 
-/// Joins the captions of a line that say the same in several languages. The number is each group's first character.
-fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<(usize, Label)> {
-    let mut groups: Vec<(usize, Label)> = Vec::new();
-    for caption in captions {
-        // Within a sentence a word is no caption.
-        let before = groups.last().map_or(0, |(_, last)| last.end);
-        let words = line.slice(before, caption.start);
-        if words.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() >= 3).count() >= 3 {
-            continue;
-        }
-        if let Some((start, last)) = groups.last_mut() {
-            let between = line.slice(last.end, caption.start);
-            if let Some(kinds) = joined(last.kinds, caption.kinds, &between) {
-                *last = Label { kinds, end: caption.end, edges: line.edges_of(*start, caption.end), ..*last };
-                join_last(line, &mut groups);
-                continue;
-            }
-        }
-        // A word and a slash before it are the caption in a script of its own: its value stands below both.
-        let start = if words.trim_end().ends_with('/') { before } else { caption.start };
-        let edges = line.edges_of(start, caption.end);
-        groups.push((caption.start, Label { kinds: caption.kinds, kind: Kind::Other, edges, line: index, end: caption.end }));
-    }
-    groups
-}
-
-/// Joins the last two groups where they say the same: `Name, Vorname / Nom, Prénom`.
-fn join_last(line: &TextLine, groups: &mut Vec<(usize, Label)>) {
-    let [.., (start, before), (last_start, last)] = groups.as_slice() else { return };
-    let words = line.slice(before.end, *last_start).chars().any(char::is_alphanumeric);
-    let Some(kinds) = before.kinds.common(last.kinds).filter(|_| !words) else { return };
-    let joined = (*start, Label { kinds, end: last.end, edges: line.edges_of(*start, last.end), ..*before });
-    groups.truncate(groups.len() - 2);
-    groups.push(joined);
-}
-
-/// What two neighbouring captions mean together, if they are one caption.
-fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
-    let word = fold(between.trim_matches(|c: char| !c.is_alphanumeric()));
-    let linked = ["AND", "ET", "Y", "E", "UND", "EN", "I", "OG", "OCH", "A", "SI"].contains(&word.as_str());
-    if !word.is_empty() && !linked {
-        return None;
-    }
-    match a.common(b) {
-        Some(common) => Some(common),
-        None if a.is_name() && b.is_name() => {
-            // `Surname and given names` announces the whole name; `Ime/Name` the part that the clearer word says.
-            let both_clear = !a.has(Kind::Name) && !b.has(Kind::Name);
-            let linked = linked || between.contains([',', '&']);
-            match (both_clear, linked) {
-                (_, true) if a.has(Kind::Surname) && b == Kinds::one(Kind::GivenNames) => Some(Kinds::one(Kind::SurnameFirst)),
-                (true, true) => Some(Kinds::one(Kind::Name)),
-                (true, false) => None,
-                (false, _) => Some(if a.has(Kind::Name) { b } else { a }),
-            }
-        }
-        None => None,
-    }
-}
-
-/// Joins captions that stand on top of each other and say the same, as bilingual documents print them.
-fn stack(labels: &mut Vec<Label>) {
-    let mut index = 0;
-    while index < labels.len() {
-        let upper = labels[index];
-        let lower = labels.iter().enumerate().skip(index + 1).find_map(|(at, lower)| {
-            let gap = lower.edges.top - upper.edges.bottom;
-            let height = upper.edges.height().max(lower.edges.height());
-            let near = gap < 0.4 * height && lower.edges.middle() > upper.edges.bottom - 0.2 * height;
-            let aligned = (lower.edges.left - upper.edges.left).abs() < height || (lower.edges.right - upper.edges.right).abs() < height;
-            let kinds = joined(upper.kinds, lower.kinds, "/")?;
-            (near && aligned).then_some((at, kinds))
-        });
-        match lower {
-            Some((at, kinds)) => {
-                let lower = labels.remove(at);
-                labels[index] = Label { kinds, edges: upper.edges.union(&lower.edges), line: lower.line, end: lower.end, ..upper };
-            }
-            None => index += 1,
-        }
-    }
-}
-
-/// Decides what captions mean that are words for the whole name in one language and for a part of it in another.
-fn resolve_names(labels: &mut [Label]) {
-    let clear = |kind| labels.iter().any(|label| label.kinds.is_name() && label.kinds == Kinds::one(kind));
-    let (has_surname, has_given) = (clear(Kind::Surname), clear(Kind::GivenNames));
-    for label in labels {
-        let order = [
-            Kind::SurnameFirst,
-            Kind::SecondSurname,
-            Kind::Relative,
-            Kind::OtherName,
-            Kind::BirthDate,
-            Kind::BirthYear,
-            Kind::Sex,
-            Kind::Number,
-            Kind::PersonalNumber,
-            Kind::Address,
-            Kind::ExpiryDate,
-            Kind::IssueDate,
-            Kind::Nationality,
-            Kind::BirthPlace,
-            Kind::MiddleName,
-            Kind::OtherNumber,
-            Kind::Mobile,
-            Kind::Authority,
-            Kind::Other,
-        ];
-        label.kind = if label.kinds.is_name() || label.kinds.has(Kind::Name) {
-            if label.kinds == Kinds::one(Kind::Surname) {
-                Kind::Surname
-            } else if label.kinds == Kinds::one(Kind::GivenNames) {
-                Kind::GivenNames
-            } else {
-                match (has_surname, has_given) {
-                    (true, false) => Kind::GivenNames,
-                    (false, true) => Kind::Surname,
-                    _ => Kind::Name,
-                }
-            }
-        } else {
-            order.into_iter().find(|kind| label.kinds.has(*kind)).unwrap_or(Kind::Other)
-        };
-    }
-}
-
 struct Bid {
     label: usize,
     piece: usize,
@@ -240,6 +102,11 @@ fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
         for (piece_index, piece) in pieces.iter().enumerate() {
             let Some(penalty) = fits(label.kind, &piece.text) else { continue };
             let Some((relation, cost)) = relate(label, piece, labels) else { continue };
+            // Words that go on behind `residence` are the rest of a title: `RESIDENCE CERTIFICATE`.
+            let goes_on = relation == Relation::Inline && !piece.is_tied && !piece.text.contains(|c: char| c.is_ascii_digit());
+            if label.kind == Kind::Address && goes_on {
+                continue;
+            }
             bids.push(Bid { label: label_index, piece: piece_index, relation, cost: cost + penalty });
         }
     }
@@ -324,7 +191,7 @@ fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f
 fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
     let mut votes = [0_usize; 3];
     for (index, label) in labels.iter().enumerate() {
-        if !matches!(label.kind, Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number) {
+        if !matches!(label.kind, Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number | Kind::IdentityNumber) {
             continue;
         }
         let best = bids.iter().filter(|bid| bid.label == index).min_by(|a, b| a.cost.total_cmp(&b.cost));
@@ -336,10 +203,12 @@ fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
         }
     }
     match votes {
-        [0, beside, above] if above >= 2 && above > beside => Some(Relation::Above),
-        [_, _, 0] if names_stand_above(labels, bids) => Some(Relation::Above),
-        [below, beside, _] if below > beside => Some(Relation::Below),
-        [below, beside, _] if beside > below => Some(Relation::Right),
+        [below, beside, above] if above >= 2 && above > beside + below => Some(Relation::Above),
+        // A single value below is that of a title.
+        [0 | 1, _, 0] if names_stand_above(labels, bids) => Some(Relation::Above),
+        // A single one may be a title, with the number below it.
+        [below, beside, _] if below > beside.max(1) => Some(Relation::Below),
+        [below, beside, _] if beside > below.max(1) => Some(Relation::Right),
         _ => None,
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Piece {
     pub(crate) confidence: f32,
     /// A slash stands before it: likely a caption in one more language.
     pub(crate) after_slash: bool,
+    /// A colon, a stroke or the like stands before it, and not a blank alone.
+    pub(crate) is_tied: bool,
     /// It is all that the line has.
     pub(crate) whole_line: bool,
 }
@@ -42,6 +44,7 @@ fn piece(line: &TextLine, index: usize, start: usize, end: usize, whole_line: bo
     let is_tie =
         |c: &char| matches!(c, ' ' | ':' | '/' | '|' | '.' | ',' | ';' | '-' | '–' | '=' | '>' | ')' | '#' | '°' | '•' | '\'' | '*');
     let ties = line.chars[start..end].iter().take_while(|c| is_tie(c)).count();
+    let is_tied = line.chars[start..start + ties].iter().any(|c| *c != ' ');
     let after_slash = start > 0 && line.chars[start..start + ties].iter().any(|c| matches!(c, '/' | '|'));
     let tail =
         line.chars[start + ties..end].iter().rev().take_while(|c| matches!(c, ' ' | ':' | '/' | '|' | ',' | ';' | '-' | '(')).count();
@@ -56,8 +59,18 @@ fn piece(line: &TextLine, index: usize, start: usize, end: usize, whole_line: bo
         start,
         confidence: line.confidence,
         after_slash,
+        is_tied,
         whole_line,
     })
+}
+
+/// Whether eight digits that could be a date are a group of a longer number: `1 04 19910308 00471 8`, `19910308-04718-2`.
+fn is_group_of_number(chars: &[char], start: usize, end: usize) -> bool {
+    let is_glued = end - start == 8 && chars[start..end].iter().all(char::is_ascii_digit);
+    let digit = |place: Option<usize>| place.and_then(|place| chars.get(place)).is_some_and(char::is_ascii_digit);
+    let link = |place: Option<usize>| place.and_then(|place| chars.get(place)).is_some_and(|c| matches!(c, ' ' | '-'));
+    let (before, after) = (start.checked_sub(1), Some(end));
+    is_glued && (link(before) && digit(start.checked_sub(2)) || link(after) && digit(Some(end + 1)))
 }
 
 /// Values of neighbouring columns are often recognised as one line: `BAA000589 01 01 2025`. A date is a value of its own.
@@ -70,6 +83,9 @@ fn cut_at_dates(line: &TextLine, start: usize, end: usize) -> Vec<(usize, usize)
         // A date within a word, as in a document number, is no date.
         let tight = |place: Option<usize>| place.and_then(|place| line.chars.get(place)).is_some_and(|c| c.is_alphanumeric());
         if tight((start + date.start).checked_sub(1).filter(|place| *place >= start)) && date.end - date.start <= 8 {
+            continue;
+        }
+        if is_group_of_number(&line.chars, start + date.start, start + date.end) {
             continue;
         }
         if start + date.start > from {

@@ -1,38 +1,37 @@
 //! What a value has to look like to be one: sexes, numbers.
 
 use crate::document::date::{Century, Order, find_dates};
-use crate::document::labels::Kind;
+use crate::document::labels::{Kind, Shape};
 use crate::document::person_name::{has_stopword, person_name};
 use crate::document::text::fold;
+
+use super::two_scripts::echoes;
 
 /// Whether a piece of print can be the value of a caption; the number is what makes it less likely, 0 at best.
 pub(crate) fn fits(kind: Kind, text: &str) -> Option<f32> {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    match kind {
-        Kind::Surname
-        | Kind::SecondSurname
-        | Kind::SurnameFirst
-        | Kind::GivenNames
-        | Kind::Name
-        | Kind::MiddleName
-        | Kind::OtherName
-        | Kind::Relative => (!text.contains(['/', '|', ':']) && person_name(text).is_some()).then_some(0.0),
-        Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate => has_date(text).then_some(0.0),
-        Kind::BirthYear => (digits >= 4 && letters == 0).then_some(0.0),
-        Kind::Sex => sex(text).map(|_| 0.0),
-        Kind::Number | Kind::PersonalNumber | Kind::OtherNumber => number(text).map(|_| 0.0),
+    match kind.value().0 {
+        Shape::Name => {
+            // A name in two scripts has a slash between them.
+            let text = text.split_once('/').filter(|(other, latin)| echoes(other, latin)).map_or(text, |(_, latin)| latin);
+            (!text.contains(['/', '|', ':']) && person_name(text).is_some()).then_some(0.0)
+        }
+        Shape::Date => has_date(text).then_some(0.0),
+        Shape::Year => (digits >= 4 && letters == 0).then_some(0.0),
+        Shape::Sex => sex(text).map(|_| 0.0),
+        Shape::Number => number(text).map(|_| 0.0),
         // One word is a place, or what a caption left; headings have no digits.
-        Kind::Address => {
+        Shape::Address => {
             let one_word = digits == 0 && !text.trim().contains(' ');
             let heading = digits == 0 && has_stopword(text);
             (letters + digits >= 4 && letters >= 2 && !has_date(text) && !heading).then_some(if one_word { 0.5 } else { 0.1 })
         }
-        Kind::Nationality => (letters >= 2 && digits == 0 && letters <= 40).then_some(0.1),
-        Kind::BirthPlace | Kind::Authority => (letters >= 2 && !has_date(text)).then_some(if has_stopword(text) { 0.2 } else { 0.1 }),
-        Kind::Mobile => (digits >= 8 && letters == 0).then_some(0.0),
+        Shape::State => (letters >= 2 && digits == 0 && letters <= 40).then_some(0.1),
+        Shape::Place => (letters >= 2 && !has_date(text)).then_some(if has_stopword(text) { 0.2 } else { 0.1 }),
+        Shape::Telephone => (digits >= 8 && letters == 0).then_some(0.0),
         // What is of no interest is taken last.
-        Kind::Other => (letters + digits > 0).then_some(0.25),
+        Shape::Any => (letters + digits > 0).then_some(0.25),
     }
 }
 
@@ -83,10 +82,16 @@ fn national(word: &str) -> Option<&'static str> {
     })
 }
 
+/// How many brackets stand around the check digit at the end of a word, as Hong Kong and Macao print it: `1471829(3)`.
+fn brackets(word: &str) -> usize {
+    let digit = word.strip_suffix(')').and_then(|word| word.rsplit_once('('));
+    if digit.is_some_and(|(number, digit)| number.len() >= 6 && digit.len() == 1) { 2 } else { 0 }
+}
+
 /// The number at the beginning of a piece of print, spaces and hyphens kept; none where it cannot be a document's number.
 pub(crate) fn number(text: &str) -> Option<String> {
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric()).trim();
-    let text = ["No.", "N°", "Nº", "Nr.", "Nr", "No", "NO.", "NO"]
+    let text = ["No.", "N.°", "N.º", "N°", "Nº", "№", "Nr.", "Nr", "No", "NO.", "NO"]
         .iter()
         .find_map(|prefix| {
             text.strip_prefix(prefix).filter(|rest| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit()))
@@ -103,7 +108,7 @@ pub(crate) fn number(text: &str) -> Option<String> {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let letters = word.chars().filter(|c| c.is_ascii_uppercase()).count();
         let links = word.chars().filter(|c| matches!(c, '-' | '/' | '.' | '–')).count();
-        let length = word.chars().count();
+        let length = word.chars().count() - brackets(word);
         // Words of a number hold digits, or are letters of a series before or behind it.
         let fits = digits + letters + links == length && (digits > 0 || letters <= 4);
         if !fits {
@@ -169,6 +174,9 @@ mod tests {
         check("XT NR 483920", Some("XT 483920"));
         check("784-1979-1234567-1", Some("784-1979-1234567-1"));
         check("S00-000-001 CLASS", Some("S00-000-001"));
+        check("N° 4.718.293", Some("4.718.293"));
+        check("Z047182(9)", Some("Z047182(9)"));
+        check("LONDON (UK)", None);
         check("01.01.2013", None);
         check("SPECIMEN", None);
     }

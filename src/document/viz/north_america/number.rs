@@ -39,7 +39,7 @@ impl Card<'_> {
 
     fn lone_number(&self) -> Option<(String, usize, f32)> {
         static LONE: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(r"^(?:[A-Z]{0,3}\d{6,13}[A-Z]?|[A-Z]\d{2,4}-\d{3,4}-\d{3,4}(?:-\d{2,4})*|\d{2,4}[- ]\d{2,3}[- ]\d{3,4}|[A-Z](?: \d{3}){4})$")
+            Regex::new(r"^(?:[A-Z]{0,3}\d{6,13}[A-Z]?|[A-Z]\d{2,4}-\d{3,6}-\d{2,4}(?:-\d{1,4})*|[A-Z]\d{4}(?: \d{5}){2}|\d{2,4}[- ]\d{2,3}[- ]\d{3,4}|[A-Z](?: \d{3}){4})$")
                 .expect("tested")
         });
         // A side without dates is a back, whose numbers are those of the blank card.
@@ -71,7 +71,11 @@ fn licence_number(value: &str) -> Option<String> {
     // Ontario sets its hyphens apart.
     let value = value.replace(" - ", "-");
     let value = value.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let value = value.strip_prefix("NO").map(|rest| rest.trim_start_matches(['.', ':', ' '])).unwrap_or(value);
+    let value = ["NO", "No", "N°", "OLN"]
+        .iter()
+        .find_map(|sign| value.strip_prefix(sign))
+        .map(|rest| rest.trim_start_matches(['.', ':', ' ']))
+        .unwrap_or(value);
     // The number of the next field (`3 DOB`) may have been left at the end.
     let mut kept: Vec<&str> = Vec::new();
     for word in value.split_whitespace() {
