@@ -78,10 +78,10 @@ make_bases() {
 }
 
 build() {
-  # This machine's authorities: its way to the package registries may have one of its own. And what was compiled before.
-  mkdir -p "$private/target" "$private/crates"
-  nice buildah "${storage[@]}" build --format docker --isolation chroot --pull-never --layers --volume /etc/ssl/certs:/etc/ssl/certs:ro \
-    --volume "$private/target:/src/target" --volume "$private/crates:/usr/local/cargo/registry" "$@" >"$private/build.log" 2>&1 ||
+  # This machine's authorities: its way to the package registries may have one of its own. Buildah keeps cache mounts in TMPDIR.
+  mkdir -p "$private/tmp"
+  TMPDIR=$private/tmp nice buildah "${storage[@]}" build --format docker --isolation chroot --pull-never --layers \
+    --volume /etc/ssl/certs:/etc/ssl/certs:ro "$@" >"$private/build.log" 2>&1 ||
     { tail_of "$private/build.log" 40 && fail "the image was not built; the log is $private/build.log"; }
 }
 

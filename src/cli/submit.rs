@@ -15,7 +15,7 @@ use crate::storage::Storage;
 /// Exit status when the job ended in a failure event.
 const FAILED: u8 = 2;
 
-/// Uploads a document, publishes a job for it and prints its event.
+/// Upload a document, publish a job for it and print its event.
 ///
 /// Exit status: 0 the document was read, 2 the job failed (its event is printed all the same), 1 anything else.
 #[derive(Debug, clap::Args)]

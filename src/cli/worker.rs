@@ -16,7 +16,7 @@ use crate::worker::{Params, Worker, run_until_signal};
 /// Jobs in flight of a worker that only waits for the hosted API.
 const REMOTE_CONCURRENCY: u16 = 32;
 
-/// Takes jobs from the queue until SIGTERM: reads, publishes events, retries, dead-letters.
+/// Take jobs from the queue until SIGTERM: read, publish events, retry, dead-letter.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  IDMILL__BROKER__URL=amqp://user:password@rabbit:5672/%2f IDMILL__STORAGE__BUCKET=applicants idmill worker"

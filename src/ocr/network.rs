@@ -42,6 +42,9 @@ impl Network {
                 .with_optimization_level(GraphOptimizationLevel::Level3)?
                 .with_intra_threads(1)?
                 .with_inter_threads(1)?
+                // Plans of the memory for each size of input seen: no two lines are of one size, and the plans' blocks never fit again.
+                // Without them a process holds a fifth less, in the same time.
+                .with_memory_pattern(false)?
                 .commit_from_memory(model)
         };
         let session = build().context("ONNX Runtime refuses the model")?;

@@ -2,30 +2,46 @@
 //!
 //! Where OpenTelemetry's semantic conventions for messaging have a name, it is theirs, as Prometheus spells it.
 
-/// Counter: jobs that came to an end. Labels `outcome` (`read`, `failed`, `retried`, `deferred`, `lost`) and `class`.
-pub const JOBS: &str = "idmill_jobs_total";
-/// Histogram: seconds from delivery to settlement. Label `outcome`. The conventions' `messaging.process.duration`.
-pub const JOB_SECONDS: &str = "messaging_process_duration_seconds";
-/// Counter: deliveries taken. Label `redelivered` (`true`: the broker had delivered the job before). The conventions'
-/// `messaging.client.consumed.messages`.
-pub const DELIVERIES: &str = "messaging_client_consumed_messages_total";
-/// Histogram: seconds of one step of a job or a request. Label `step`: see [`Step`](super::Step).
-pub const STEP_SECONDS: &str = "idmill_step_duration_seconds";
-/// Gauge: jobs in flight.
-pub const IN_FLIGHT: &str = "idmill_jobs_in_flight";
-/// Gauge: documents that wait for an idle engine.
-pub const ENGINE_WAITING: &str = "idmill_engine_waiting";
-/// Gauge: 1 while a dependency's circuit is open. Label `dependency`.
-pub const CIRCUIT_OPEN: &str = "idmill_circuit_open";
-/// Counter: calls to a dependency that failed. Labels `dependency` and `class`.
-pub const DEPENDENCY_FAILURES: &str = "idmill_dependency_failures_total";
-/// Counter: redelivered jobs that were answered from memory, without reading the document again.
-pub const KEPT_RESULTS: &str = "idmill_kept_results_total";
-/// Counter: sessions with the broker that were opened.
-pub const SESSIONS: &str = "idmill_broker_sessions_total";
-/// Counter: publishes that the broker did not confirm at once.
-pub const PUBLISH_FAILURES: &str = "idmill_publish_failures_total";
-/// Counter: requests to the API. Labels `route`, `status` and `code`.
-pub const REQUESTS: &str = "idmill_http_requests_total";
-/// Histogram: seconds from a request's head to its answer. Label `route`.
-pub const REQUEST_SECONDS: &str = "idmill_http_request_duration_seconds";
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// Declares the names, and has `/metrics` explain each in the words of its comment.
+macro_rules! names {
+    ($($(#[doc = $words:literal])+ $kind:ident $name:ident = $text:literal;)+) => {
+        $($(#[doc = $words])+ pub const $name: &str = $text;)+
+
+        /// Tells the recorder what each metric is, for the `# HELP` lines of `/metrics`.
+        pub(super) fn describe() {
+            $($kind!($name, concat!($($words),+).trim_start());)+
+        }
+    };
+}
+
+names! {
+    /// Jobs that came to an end. Labels: outcome (read, failed, retried, deferred, lost) and class, the reason. Each that
+    /// failed is a dead letter.
+    describe_counter JOBS = "idmill_jobs_total";
+    /// Seconds from delivery to settlement. Label: outcome.
+    describe_histogram JOB_SECONDS = "messaging_process_duration_seconds";
+    /// Deliveries taken. Label: redelivered (true: the broker had delivered the job before).
+    describe_counter DELIVERIES = "messaging_client_consumed_messages_total";
+    /// Seconds of one step of a job or a request. Label: step (fetch, wait, decode, detect, recognise, parse, ask, publish).
+    describe_histogram STEP_SECONDS = "idmill_step_duration_seconds";
+    /// Jobs in flight.
+    describe_gauge IN_FLIGHT = "idmill_jobs_in_flight";
+    /// Documents that wait for an idle engine.
+    describe_gauge ENGINE_WAITING = "idmill_engine_waiting";
+    /// 1 while the circuit of a dependency is open: jobs wait. Label: dependency.
+    describe_gauge CIRCUIT_OPEN = "idmill_circuit_open";
+    /// Calls to a dependency that failed. Labels: dependency and class.
+    describe_counter DEPENDENCY_FAILURES = "idmill_dependency_failures_total";
+    /// Redelivered jobs that were answered from memory, without reading the document again.
+    describe_counter KEPT_RESULTS = "idmill_kept_results_total";
+    /// Sessions with the broker that were opened; all but the first are reconnects.
+    describe_counter SESSIONS = "idmill_broker_sessions_total";
+    /// Publishes that the broker did not confirm at once.
+    describe_counter PUBLISH_FAILURES = "idmill_publish_failures_total";
+    /// Requests to the API. Labels: route, status and code.
+    describe_counter REQUESTS = "idmill_http_requests_total";
+    /// Seconds from a request's head to its answer. Label: route.
+    describe_histogram REQUEST_SECONDS = "idmill_http_request_duration_seconds";
+}

@@ -88,5 +88,6 @@ pub fn start_metrics() -> anyhow::Result<Metrics> {
         .context("failed to start collecting metrics")?;
     let process = metrics_process::Collector::default();
     process.describe();
+    metric::describe();
     Ok(Metrics { recorded, process })
 }

@@ -75,6 +75,29 @@ async fn where_all_is_well_the_doctor_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn for_the_api_neither_broker_nor_store_is_asked() {
+    let stage = Stage::new().await;
+    let home = TempDir::new().unwrap();
+    let keys = home.path().join("keys");
+    std::fs::write(&keys, "first hunter2\nsecond hunter3\n").unwrap();
+    let api = || {
+        let nowhere = "http://127.0.0.1:9";
+        doctor(&stage).args(["api"]).set("broker.url", "amqp://127.0.0.1:9").set("storage.endpoint", nowhere).set("reader.order", "remote")
+    };
+    let keyed = api().set("api.keys_file", keys.to_str().unwrap()).run().expect_code(0);
+    check(&keyed, "api.keys", "ok", "2 in the file");
+    check(&keyed, "engine.reads", "ok", "the test image was read");
+    assert_eq!(keyed.json()["status"], "ok");
+    assert_eq!(keyed.json()["checks"].as_array().unwrap().len(), 3, "{}", keyed.stdout());
+    check(&api().set("api.open", "true").run().expect_code(0), "api.keys", "ok", "none are wanted");
+    check(&api().run().expect_code(1), "api.keys", "failure", "set api.keys_file");
+    std::fs::write(&keys, "first hunter2\nfirst hunter3\n").unwrap();
+    let twice = api().set("api.keys_file", keys.to_str().unwrap()).run().expect_code(1);
+    check(&twice, "api.keys", "failure", "line 2 of api.keys_file names a key id for the second time");
+    assert!(!(twice.stdout() + &twice.stderr()).contains("hunter"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_not_there_or_refuses_us_is_told_apart_and_no_password_is_shown() {
     let stage = Stage::new().await;
     let gone = doctor(&stage).set("broker.url", "amqp://user:hunter2@127.0.0.1:9/%2f").run().expect_code(1);

@@ -14,6 +14,7 @@ mod broker;
 mod dead;
 mod doctor;
 mod engine;
+mod metrics;
 mod outage;
 mod page;
 mod remote;

@@ -1,5 +1,5 @@
-//! `idmill doctor`: tries everything that a job will need, and says what to do about what does not work. Changes
-//! nothing and publishes nothing.
+//! `idmill doctor`: tries everything that a job or a request will need, and says what to do about what does not work.
+//! Changes nothing and publishes nothing.
 
 mod broker;
 mod engine;
@@ -10,18 +10,24 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use self::finding::{Finding, Status, report};
-use super::print_json;
+use super::{Process, print_json};
 use crate::config::{ReaderOrder, Settings, may_colour};
 
-/// Check broker, topology, time-outs, object store, reader and clocks, and say what to do about each.
+/// Check broker, topology, time-outs, object store, reader and clocks, and say what to do about each; for the API its keys and
+/// the engine.
 ///
 /// Exit status: 0 when nothing failed, warnings or not; 1 when something did.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   idmill doctor
+  idmill doctor api
   idmill doctor --management http://rabbit:15672 --json | jq '.checks[] | select(.status != \"ok\")'")]
 pub(super) struct DoctorArgs {
-    /// RabbitMQ's management API. Bindings and policies are visible there alone. User and password are those of the AMQP
+    /// Whose needs are checked: the API has neither broker nor object store.
+    #[arg(value_enum, default_value_t = Process::Worker)]
+    process: Process,
+
+    /// RabbitMQ's management API, for the worker. Bindings and policies are visible there alone. User and password are those of the AMQP
     /// URL, or stand in this one.
     #[arg(long, value_name = "URL", env = "IDMILL_MANAGEMENT", hide_env_values = true)]
     management: Option<String>,
@@ -39,18 +45,24 @@ struct Report {
 }
 
 impl DoctorArgs {
-    /// Runs every check that the settings ask for.
+    /// Runs every check that the process and its settings ask for.
     ///
     /// # Errors
     /// The report cannot be written.
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let mut doctor = Report { findings: Vec::new(), shown: !self.json };
-        doctor.add(broker::check(&settings, self.management.as_deref()).await)?;
-        doctor.add(services::check_storage(&settings).await)?;
-        if settings.reader.order != ReaderOrder::Embedded {
-            doctor.add(services::check_ocr(&settings).await)?;
+        match self.process {
+            Process::Worker => {
+                doctor.add(broker::check(&settings, self.management.as_deref()).await)?;
+                doctor.add(services::check_storage(&settings).await)?;
+                if settings.reader.order != ReaderOrder::Embedded {
+                    doctor.add(services::check_ocr(&settings).await)?;
+                }
+            }
+            Process::Api => doctor.add(vec![services::check_callers(&settings.api)])?,
         }
-        if settings.reader.order != ReaderOrder::Remote {
+        // Whatever reader.order says, the API has the engine alone.
+        if self.process == Process::Api || settings.reader.order != ReaderOrder::Remote {
             doctor.add(engine::check(settings.engine.clone()).await)?;
         }
         let count = |status| doctor.findings.iter().filter(|finding| finding.status == status).count();

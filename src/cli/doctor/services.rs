@@ -1,9 +1,10 @@
-//! The object store, the hosted API, and both clocks.
+//! The object store, the hosted API and both clocks; and who may call our own.
 
 use time::OffsetDateTime;
 
 use super::finding::Finding;
-use crate::config::Settings;
+use crate::api;
+use crate::config::{self, Settings};
 use crate::failure::{Class, Failure};
 use crate::reader::remote::{RemoteReader, TokenVerdict};
 use crate::storage::Storage;
@@ -47,6 +48,16 @@ fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
             "grant s3:GetObject and s3:ListBucket on the bucket to these credentials, and check storage.bucket and storage.region",
         ),
         _ => Finding::failure("storage", message, "check storage.endpoint, and that nothing on the way keeps connections out"),
+    }
+}
+
+/// Whether anybody may call the API.
+pub(super) fn check_callers(settings: &config::Api) -> Finding {
+    const CHECK: &str = "api.keys";
+    match api::n_keys(settings) {
+        Ok(Some(n_keys)) => Finding::ok(CHECK, format!("{n_keys} in the file that api.keys_file names")),
+        Ok(None) => Finding::ok(CHECK, format!("none are wanted, as api.open is set; only this machine reaches {}", settings.listen)),
+        Err(error) => Finding::failure(CHECK, format!("{error:#}"), "mend the file, a line KEY_ID SECRET for each caller"),
     }
 }
 
