@@ -56,9 +56,10 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<Option<SpanExport>>
 }
 
 /// Whether a library may log this. At TRACE, lapin writes every frame that it receives, and with it the jobs
-/// and their metadata.
+/// and their metadata; and at WARN every message that no queue takes, which is an event with a document's fields.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
-    !(metadata.target().starts_with("lapin") && *metadata.level() == Level::TRACE)
+    let target = metadata.target();
+    target != "lapin::returned_messages" && !(target.starts_with("lapin") && *metadata.level() == Level::TRACE)
 }
 
 /// The metrics of this process, as Prometheus reads them.

@@ -225,8 +225,14 @@ async fn a_result_that_nobody_takes_is_kept_and_not_read_again() {
     stage.publish(&json!({"id": "job", "front": front})).await;
     stage.until("the worker says why it waits", async || worker.log().contains("no queue takes messages for document.read")).await;
     stage.bind_inbox().await;
-    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    let event = stage.next_event().await.json();
+    assert_eq!(event["subject"], "job");
     stage.until("the job is settled", async || n_ended(&worker.log(), "read") == 1).await;
+    // The broker gave the event back, and with it what is on the document.
+    let mut forbidden = Vec::new();
+    collect_texts(&event["data"], &mut forbidden);
+    assert!(!forbidden.is_empty());
+    assert_holds_none(&worker.log(), &forbidden);
     assert!(worker.log().contains("the circuit of a dependency opened") && worker.log().contains("the circuit closed"));
 }
 
@@ -405,6 +411,12 @@ async fn no_log_of_a_worker_holds_what_is_on_a_document() {
     let log = worker.log();
     assert_eq!(n_ended(&log, "read"), specimens.len());
     assert!(log.contains(r#""level":"TRACE""#), "the log is a log of everything");
+    assert_holds_none(&log, &forbidden);
+}
+
+/// A log holds none of these texts, in any form that was seen so far.
+#[track_caller]
+fn assert_holds_none(log: &str, forbidden: &[String]) {
     let log = log.to_lowercase();
     for text in forbidden {
         assert!(!log.contains(&text.to_lowercase()), "the log holds something of a document ({} characters)", text.len());
