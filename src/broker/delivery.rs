@@ -1,4 +1,8 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{History, Outgoing, number, text};
@@ -9,8 +13,24 @@ use crate::telemetry::TraceContext;
 /// `Debug` is left out on purpose: bodies and headers belong to the producer.
 pub struct Delivery {
     pub(super) inner: lapin::message::Delivery,
-    /// Ends when the channel is lost: the broker then gives the job to someone else.
-    lease: CancellationToken,
+    lease: Lease,
+}
+
+/// The right to settle what one consumer was given.
+#[derive(Clone)]
+pub(super) struct Lease {
+    /// Ends when the channel is lost: the broker then gives the jobs to someone else.
+    pub(super) lost: CancellationToken,
+    /// Read by whoever settles; written while nothing may be settled.
+    pub(super) settling: Arc<RwLock<()>>,
+    /// What the consumer was given and has not settled.
+    pub(super) n_unsettled: Arc<AtomicUsize>,
+}
+
+impl Lease {
+    pub(super) fn n_unsettled(&self) -> usize {
+        self.n_unsettled.load(Ordering::SeqCst)
+    }
 }
 
 /// The channel is gone, and with it the right to settle; the job will come again.
@@ -19,7 +39,8 @@ pub struct Delivery {
 pub struct LeaseLost;
 
 impl Delivery {
-    pub(super) fn new(inner: lapin::message::Delivery, lease: CancellationToken) -> Self {
+    pub(super) fn new(inner: lapin::message::Delivery, lease: Lease) -> Self {
+        lease.n_unsettled.fetch_add(1, Ordering::SeqCst);
         Self { inner, lease }
     }
 
@@ -62,7 +83,7 @@ impl Delivery {
 
     /// Ends when the lease does; whoever works on the job should stop then.
     pub fn lease(&self) -> &CancellationToken {
-        &self.lease
+        &self.lease.lost
     }
 
     /// A copy for another queue.
@@ -96,13 +117,20 @@ impl Delivery {
     }
 
     async fn settle(&self, call: impl Future<Output = Result<bool, lapin::Error>>) -> Result<(), LeaseLost> {
+        let settling = async {
+            let _allowed = self.lease.settling.read().await;
+            call.await
+        };
         tokio::select! {
             biased;
-            settled = call => match settled {
-                Ok(true) => Ok(()),
+            settled = settling => match settled {
+                Ok(true) => {
+                    self.lease.n_unsettled.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                }
                 Ok(false) | Err(_) => Err(LeaseLost),
             },
-            () = self.lease.cancelled() => Err(LeaseLost),
+            () = self.lease.lost.cancelled() => Err(LeaseLost),
         }
     }
 }

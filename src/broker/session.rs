@@ -1,13 +1,24 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer};
+use tokio::sync::RwLock;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, Role};
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Lease};
+
+/// Time without a delivery after which the queue has nothing for a consumer that may still take some. The longer, the
+/// less likely it is that a job is published just while the broker handles the cancel, which takes milliseconds.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Longest time that acknowledgements are held back for, where jobs trickle in and never fill a consumer.
+const LONGEST_FILL: Duration = Duration::from_secs(5);
 
 /// One life of the consuming connection. A new connection is a new session with new leases: a delivery of an old one can
 /// only ever be settled on its own dead channel, so a stale acknowledgement cannot hit another job.
@@ -16,6 +27,8 @@ pub struct Session {
     channel: Channel,
     queue: String,
     lost: CancellationToken,
+    /// Written while acknowledgements are held back.
+    settling: Arc<RwLock<()>>,
 }
 
 /// Connection or channel is gone; a new session has to be opened.
@@ -26,7 +39,8 @@ pub struct SessionLost;
 /// Deliveries of one consumer, until it is cancelled.
 pub struct Deliveries {
     consumer: Consumer,
-    lost: CancellationToken,
+    prefetch: usize,
+    lease: Lease,
 }
 
 impl Session {
@@ -47,7 +61,7 @@ impl Session {
                 () = notice.cancelled() => {}
             }
         });
-        Ok(Self { connection, channel, queue: queue.into(), lost })
+        Ok(Self { connection, channel, queue: queue.into(), lost, settling: Arc::default() })
     }
 
     /// The connection, to declare the topology on.
@@ -66,7 +80,7 @@ impl Session {
     /// The session is lost.
     pub async fn take_one(&self) -> Result<Option<Delivery>, SessionLost> {
         let message = self.unless_lost(self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions { no_ack: false })).await?;
-        Ok(message.map(|message| Delivery::new(message.delivery, self.lost.clone())))
+        Ok(message.map(|message| Delivery::new(message.delivery, self.lease())))
     }
 
     /// Starts a consumer that holds at most `prefetch` unsettled jobs. Never more than there are workers for: innocent
@@ -81,10 +95,13 @@ impl Session {
             self.channel.basic_consume(self.queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
         };
         let consumer = self.unless_lost(start).await?;
-        Ok(Deliveries { consumer, lost: self.lost.clone() })
+        Ok(Deliveries { consumer, prefetch: prefetch.into(), lease: self.lease() })
     }
 
-    /// Stops a consumer and returns what it had taken and nobody has begun; all jobs keep their lease.
+    /// Stops a consumer at once and returns what it had taken and nobody has begun; all jobs keep their lease.
+    ///
+    /// What the broker has on its way to the consumer in that moment never arrives: a quorum queue takes it back, as a
+    /// redelivery that counts towards its limit. [`finish`](Self::finish) avoids that.
     pub async fn cancel(&self, mut deliveries: Deliveries) -> Vec<Delivery> {
         let tag = deliveries.consumer.tag();
         if self.unless_lost(self.channel.basic_cancel(tag, BasicCancelOptions::default())).await.is_err() {
@@ -92,9 +109,38 @@ impl Session {
         }
         let mut taken = Vec::new();
         while let Some(Ok(delivery)) = deliveries.consumer.next().await {
-            taken.push(Delivery::new(delivery, self.lost.clone()));
+            taken.push(Delivery::new(delivery, deliveries.lease.clone()));
         }
         taken
+    }
+
+    /// Stops a consumer so that nothing is delivered twice; `start` gets what it still takes, to be worked on at once.
+    ///
+    /// Nothing may be on its way when the broker hears of the cancel. So no acknowledgement makes room for another job
+    /// until the consumer holds all that its prefetch allows, or the queue has nothing for it.
+    pub async fn finish(&self, mut deliveries: Deliveries, mut start: impl FnMut(Delivery)) {
+        let _held_back = tokio::select! {
+            () = self.lost.cancelled() => return,
+            held_back = self.settling.write() => held_back,
+        };
+        let fill = async {
+            while deliveries.lease.n_unsettled() < deliveries.prefetch {
+                match timeout(QUIET, deliveries.next()).await {
+                    Ok(Some(delivery)) => start(delivery),
+                    // The broker has cancelled the consumer itself, or is gone: there is nothing to cancel.
+                    Ok(None) => return false,
+                    Err(_) => break,
+                }
+            }
+            true
+        };
+        if timeout(LONGEST_FILL, fill).await.unwrap_or(true) {
+            self.cancel(deliveries).await.into_iter().for_each(start);
+        }
+    }
+
+    fn lease(&self) -> Lease {
+        Lease { lost: self.lost.clone(), settling: Arc::clone(&self.settling), n_unsettled: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// The broker's answer. A call whose connection breaks at the wrong moment is never answered, so that nothing here
@@ -114,7 +160,7 @@ impl Session {
     pub async fn close(self) {
         self.lost.cancel();
         let closing = self.connection.close(200, "done".into());
-        let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
+        let _ = timeout(Duration::from_secs(2), closing).await;
     }
 }
 
@@ -122,10 +168,10 @@ impl Deliveries {
     /// The next job; `None` when the broker cancelled the consumer or the session is lost.
     pub async fn next(&mut self) -> Option<Delivery> {
         match self.consumer.next().await {
-            Some(Ok(delivery)) => Some(Delivery::new(delivery, self.lost.clone())),
+            Some(Ok(delivery)) => Some(Delivery::new(delivery, self.lease.clone())),
             // The channel is closed, by the broker's consumer time-out for example: every lease on it is void.
             Some(Err(_)) => {
-                self.lost.cancel();
+                self.lease.lost.cancel();
                 None
             }
             None => None,

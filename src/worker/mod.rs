@@ -103,11 +103,11 @@ impl Worker {
                     self.health.clear("broker");
                     counter!(SESSIONS).increment(1);
                     tracing::info!(queue = self.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
-                    self.work(&session, &shutdown).await;
-                    if shutdown.is_cancelled() {
-                        self.health.set("broker", "shutting down");
-                        self.drain().await;
-                    } else {
+                    tokio::select! {
+                        () = self.work(&session, &shutdown) => {}
+                        () = self.until_overdue(&shutdown) => {}
+                    }
+                    if !shutdown.is_cancelled() {
                         self.health.set("broker", "connection lost");
                         tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
                     }
@@ -145,23 +145,18 @@ impl Worker {
         }
     }
 
-    /// Takes jobs until the session is lost or the worker shuts down.
+    /// Takes jobs until the session is lost, or the worker shuts down and has finished what it took.
     async fn work(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) {
         // A job that kills the process is the first of the queue after the restart. Taking one job at a time until the
         // first one is known to be harmless keeps its neighbours out of the crash, and out of the delivery limit.
         let mut cautious = true;
-        let ended = async || {
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = session.lost().cancelled() => {}
-            }
-        };
         while !shutdown.is_cancelled() && !session.lost().is_cancelled() {
             if self.publisher.is_blocked() {
                 self.health.set("broker", "paused: the broker blocks publishers with a memory or disk alarm");
                 tracing::warn!("taking no more jobs: the broker blocks publishers with a memory or disk alarm");
                 tokio::select! {
-                    () = ended() => return,
+                    () = shutdown.cancelled() => break,
+                    () = session.lost().cancelled() => return,
                     () = self.publisher.until_blocked_is(false) => {}
                 }
                 self.health.clear("broker");
@@ -170,50 +165,47 @@ impl Worker {
                 self.probe(session, shutdown).await;
             } else if cautious {
                 match session.take_one().await {
-                    Ok(Some(delivery)) => cautious = self.take_carefully(delivery, shutdown).await,
+                    Ok(Some(suspect)) if is_suspect(&suspect) => self.run_alone(session, suspect).await,
+                    Ok(Some(delivery)) => {
+                        drop(self.start(delivery));
+                        cautious = false;
+                    }
                     Ok(None) => cautious = false,
                     Err(_) => return,
                 }
-            } else if let Some(suspect) = self.consume(session, shutdown).await {
-                tokio::select! {
-                    () = ended() => return,
-                    () = self.wait_until_idle() => {}
+            } else {
+                for suspect in self.consume(session, shutdown).await {
+                    self.run_alone(session, suspect).await;
+                    cautious = true;
                 }
-                cautious = self.take_carefully(suspect, shutdown).await;
             }
         }
-    }
-
-    /// Runs a suspect job alone; any other is started beside the others. True when it was a suspect.
-    async fn take_carefully(self: &Arc<Self>, delivery: Delivery, shutdown: &CancellationToken) -> bool {
-        let suspect = is_suspect(&delivery);
-        let running = self.start(delivery);
-        if suspect {
-            Self::until_done(running, shutdown).await;
+        if shutdown.is_cancelled() {
+            self.wait_until_idle().await;
         }
-        suspect
     }
 
-    /// Returns when the job is settled, or at once on shutdown: the drain waits for it, and not for ever.
-    async fn until_done(running: tokio::task::JoinHandle<()>, shutdown: &CancellationToken) {
+    /// Runs a job that may kill the process when nothing else is in flight.
+    async fn run_alone(self: &Arc<Self>, session: &Session, suspect: Delivery) {
         tokio::select! {
-            _ = running => {}
-            () = shutdown.cancelled() => {}
+            () = session.lost().cancelled() => return,
+            () = self.wait_until_idle() => {}
         }
+        let _ = self.start(suspect).await;
     }
 
-    /// Consumes at full concurrency until something ends it; returns a suspect job that ended it.
-    async fn consume(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) -> Option<Delivery> {
+    /// Consumes at full concurrency until something ends it; returns the suspect jobs that it was given.
+    async fn consume(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) -> Vec<Delivery> {
         let mut circuits = self.circuits.subscribe();
-        let mut deliveries = session.consume(self.params.concurrency).await.ok()?;
+        let Ok(mut deliveries) = session.consume(self.params.concurrency).await else { return Vec::new() };
         let suspect = loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break None,
-                () = session.lost().cancelled() => return None,
+                () = session.lost().cancelled() => return Vec::new(),
                 () = self.renew.notified() => {
                     session.lost().cancel();
-                    return None;
+                    return Vec::new();
                 }
                 _ = circuits.wait_for(|n_open| *n_open > 0) => break None,
                 () = self.publisher.until_blocked_is(true) => break None,
@@ -224,20 +216,22 @@ impl Worker {
                     None => {
                         tracing::warn!(queue = self.names.jobs, "the broker cancelled the consumer");
                         session.lost().cancel();
-                        return None;
+                        return Vec::new();
                     }
                 }
             }
         };
-        for delivery in session.cancel(deliveries).await {
-            if shutdown.is_cancelled() {
-                // The drain has time for it, and a redelivery would count towards the delivery limit.
-                drop(self.start(delivery));
-            } else {
+        let mut suspects = Vec::from_iter(suspect);
+        if shutdown.is_cancelled() {
+            // The drain has time for what comes now, and a redelivery would count towards the delivery limit.
+            let take = |delivery| if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) };
+            session.finish(deliveries, take).await;
+        } else {
+            for delivery in session.cancel(deliveries).await {
                 let _ = delivery.give_back().await;
             }
         }
-        suspect
+        suspects
     }
 
     /// While a circuit is open: lets one job through per interval, when no other is in flight.
@@ -253,7 +247,7 @@ impl Worker {
         match session.take_one().await {
             Ok(Some(delivery)) => {
                 self.circuits.probe_started();
-                Self::until_done(self.start(delivery), shutdown).await;
+                let _ = self.start(delivery).await;
             }
             Ok(None) => tokio::time::sleep(IDLE_PROBE).await,
             Err(_) => {}
@@ -276,17 +270,14 @@ impl Worker {
         let _ = self.in_flight.subscribe().wait_for(|n| *n == 0).await;
     }
 
-    async fn drain(&self) {
-        let n_in_flight = *self.in_flight.borrow();
-        tracing::info!(n_in_flight, "draining: no more jobs are taken");
+    /// Returns when the worker shuts down and the time for its jobs is over.
+    async fn until_overdue(&self, shutdown: &CancellationToken) {
+        shutdown.cancelled().await;
+        self.health.set("broker", "shutting down");
+        tracing::info!(n_in_flight = *self.in_flight.borrow(), "draining: no more jobs are taken");
         let timeout = self.params.worker.drain_timeout;
-        if tokio::time::timeout(timeout, self.wait_until_idle()).await.is_err() {
-            tracing::warn!(
-                n_in_flight = *self.in_flight.borrow(),
-                ?timeout,
-                "jobs in flight did not finish in time and go back to the queue"
-            );
-        }
+        tokio::time::sleep(timeout).await;
+        tracing::warn!(n_in_flight = *self.in_flight.borrow(), ?timeout, "jobs in flight did not finish in time and go back to the queue");
     }
 }
 

@@ -20,6 +20,7 @@ mod page;
 mod remote;
 mod rolling;
 mod schema;
+mod session;
 mod sides;
 mod staging;
 mod submit;

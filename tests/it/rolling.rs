@@ -78,6 +78,8 @@ async fn a_rolling_update_and_a_scale_down_lose_and_repeat_nothing() {
     assert_eq!(events.len(), N_JOBS, "every job has its event");
     assert!(stage.next_event_within(Duration::from_millis(200)).await.is_none(), "no job has two");
     assert_eq!(api.n_calls(), N_JOBS, "no document was read twice");
+    let redelivered = || logs.iter().flat_map(|log| log.lines()).filter(|line| line.contains(r#""redelivered":true"#));
+    assert_eq!(redelivered().count(), 0, "no job was delivered twice: {:#?}", redelivered().collect::<Vec<_>>());
     assert_eq!(stage.depth(&stage.name("jobs")).await.map(|(n_waiting, _)| n_waiting), Some(0));
     let n_at_work = logs.iter().filter(|log| log.contains(r#""outcome":"read""#)).count();
     assert!(n_at_work >= 4, "only {n_at_work} of the six processes had any work: the load was over before the update");
