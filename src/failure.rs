@@ -30,11 +30,13 @@ pub enum Class {
     Unauthorised,
     /// A fault of ours, a panic for example.
     Internal,
+    /// The job was delivered again and again and never answered: it kills its worker.
+    DeliveryLimit,
 }
 
 impl Class {
     /// Every class, in the order of the declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BadJob,
         Self::Expired,
         Self::BadImage,
@@ -45,6 +47,7 @@ impl Class {
         Self::Throttled,
         Self::Unauthorised,
         Self::Internal,
+        Self::DeliveryLimit,
     ];
 
     /// The name in headers, metrics, logs and events.
@@ -60,6 +63,7 @@ impl Class {
             Self::Throttled => "throttled",
             Self::Unauthorised => "unauthorised",
             Self::Internal => "internal",
+            Self::DeliveryLimit => "delivery_limit",
         }
     }
 }

@@ -68,7 +68,7 @@ pub enum Verdict {
 /// Decides on a failed job.
 pub fn decide(failure: &Failure, history: History, schedule: &Schedule) -> Verdict {
     match failure.class {
-        Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData => Verdict::DeadLetter,
+        Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::DeliveryLimit => Verdict::DeadLetter,
         Class::ImageMissing => climb(&schedule.missing_delays, history.attempt),
         Class::Unavailable | Class::Internal => climb(&schedule.delays, history.attempt),
         Class::Throttled | Class::Unauthorised => defer(history, schedule, failure.retry_after),

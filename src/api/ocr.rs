@@ -250,7 +250,8 @@ fn error_of(failure: &Failure) -> ApiError {
         | Class::Unavailable
         | Class::Throttled
         | Class::Unauthorised
-        | Class::Internal => {
+        | Class::Internal
+        | Class::DeliveryLimit => {
             tracing::error!(class = ?failure.class, "a document could not be read: {failure}");
             Code::Internal.into()
         }

@@ -31,10 +31,8 @@ pub struct Letter {
 /// Why a letter is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LetterClass {
-    /// A worker gave the job up.
+    /// A worker gave the job up; or the broker did, at the delivery limit.
     Failed(Class),
-    /// The broker did: the job was delivered too often and never answered. It kills its worker.
-    DeliveryLimit,
     /// Neither left a word: somebody put the message here.
     Unknown,
 }
@@ -42,14 +40,13 @@ pub enum LetterClass {
 impl LetterClass {
     /// Every class.
     pub fn all() -> Vec<Self> {
-        Class::ALL.into_iter().map(Self::Failed).chain([Self::DeliveryLimit, Self::Unknown]).collect()
+        Class::ALL.into_iter().map(Self::Failed).chain([Self::Unknown]).collect()
     }
 
     /// The name, as operators see and type it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed(class) => class.as_str(),
-            Self::DeliveryLimit => "delivery_limit",
             Self::Unknown => "unknown",
         }
     }
@@ -77,7 +74,7 @@ impl Letter {
         let noted = text(&headers, header::DEAD_SINCE).and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
         Self {
             id: JobId::of_message(body, message_id),
-            class: named.unwrap_or(if by_broker { LetterClass::DeliveryLimit } else { LetterClass::Unknown }),
+            class: named.unwrap_or(if by_broker { LetterClass::Failed(Class::DeliveryLimit) } else { LetterClass::Unknown }),
             reason: text(&headers, header::REASON),
             history: History::of(&headers),
             dead_since: noted.or_else(|| time_of_death(&headers)),

@@ -36,7 +36,7 @@ pub struct Topology {
     pub mode: TopologyMode,
     /// First part of every name: `PREFIX.jobs`, `PREFIX.dead`, `PREFIX.events`, `PREFIX.jobs.retry.5000ms`.
     pub prefix: String,
-    /// Deliveries of one job after which the broker itself dead-letters it: the backstop for jobs that kill the process.
+    /// Deliveries of one job without an answer after which it is given up unread: the backstop for jobs that kill the process.
     pub delivery_limit: u32,
     /// Reply exchanges that a job's `reply_to` may name besides `PREFIX.events`; an entry is an exchange's name.
     pub allowed_reply_exchanges: Vec<String>,

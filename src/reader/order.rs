@@ -186,7 +186,7 @@ fn signal_of(outcome: &Result<Reading, Failure>) -> Option<Signal> {
         Class::Unavailable if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Failed),
         Class::Throttled | Class::Unauthorised if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Refused),
         Class::Unavailable | Class::Throttled | Class::Unauthorised => None,
-        Class::BadJob | Class::Expired | Class::BadImage | Class::ImageMissing | Class::Internal => None,
+        Class::BadJob | Class::Expired | Class::BadImage | Class::ImageMissing | Class::Internal | Class::DeliveryLimit => None,
     }
 }
 

@@ -50,6 +50,7 @@ impl Circuits {
                 | Class::BadImage
                 | Class::Throttled
                 | Class::Internal
+                | Class::DeliveryLimit
                 | Class::Unavailable
                 | Class::Unauthorised,
                 _,

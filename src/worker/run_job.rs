@@ -139,6 +139,9 @@ impl Run<'_> {
             self.delivery.ack().await?;
             return Ok(End::Kept(event));
         }
+        if self.delivery.n_earlier_deliveries() >= self.worker.params.topology.delivery_limit {
+            return self.give_up_unread(&exchange).await;
+        }
         match self.read(&job).await? {
             Ok(reading) => {
                 let event = Arc::new(Event::read(self.subject(), answer::event_data(&reading), OffsetDateTime::now_utc()));
@@ -212,8 +215,7 @@ impl Run<'_> {
                 Ok(End::Held { failure, delay, burned: false })
             }
             Verdict::DeadLetter => {
-                let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(&failure, now);
-                self.publish(letter).await?;
+                self.bury(&failure, now).await?;
                 let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
                 // From here on the job has failed: if the broker brings it again, it must not be read after all.
                 self.worker.kept.keep(self.key(), Arc::clone(&event));
@@ -222,6 +224,25 @@ impl Run<'_> {
                 Ok(End::DeadLettered(failure))
             }
         }
+    }
+
+    /// Gives up a job that ended none of the deliveries it may have, without touching its images: whatever it does to
+    /// the process, it would do again. The event goes first. Should the process die even now, the broker dead-letters
+    /// the job by itself, but nobody else would tell of it.
+    async fn give_up_unread(&self, reply_exchange: &str) -> Result<End, LeaseLost> {
+        let now = OffsetDateTime::now_utc();
+        let n_deliveries = self.delivery.n_earlier_deliveries();
+        let failure = Failure::new(Class::DeliveryLimit, format!("the job was delivered {n_deliveries} times and never answered"));
+        self.reply(reply_exchange, &Event::failed(self.subject(), &failure, self.history.attempt, now)).await?;
+        self.bury(&failure, now).await?;
+        self.delivery.ack().await?;
+        Ok(End::DeadLettered(failure))
+    }
+
+    /// Publishes the job as a dead letter.
+    async fn bury(&self, failure: &Failure, now: OffsetDateTime) -> Result<(), LeaseLost> {
+        let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(failure, now);
+        self.publish(letter).await
     }
 
     /// Whether the job failed on a dependency that is known to be down, so that it did nothing wrong; but not for ever
@@ -234,7 +255,9 @@ impl Run<'_> {
             Class::ImageMissing => true,
             // Those of a dependency are deferred in any case, and the others are the job's own.
             Class::Throttled | Class::Unauthorised => false,
-            Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::Internal => false,
+            Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::Internal | Class::DeliveryLimit => {
+                false
+            }
         }
     }
 

@@ -281,7 +281,7 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
     }
     // Wherever the worker touches the poisoned image, it dies.
     let mut n_deaths = 0;
-    while stage.depth(&stage.name("dead")).await.is_none_or(|(n, _)| n == 0) {
+    let _last = loop {
         let before = store.n_swallowed();
         let process = worker().spawn();
         stage
@@ -289,23 +289,27 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
                 store.n_swallowed() > before || stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n > 0)
             })
             .await;
-        if store.n_swallowed() > before {
-            n_deaths += 1;
-            assert!(n_deaths < 20, "the delivery limit does not work");
+        if store.n_swallowed() == before {
+            break process;
         }
         process.kill();
+        n_deaths += 1;
+        assert!(n_deaths <= 4, "the delivery limit does not work");
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    let _last = worker().start().await;
-    let mut subjects = std::collections::BTreeSet::new();
-    for _ in 0..6 {
+    };
+    let mut types = std::collections::BTreeMap::new();
+    for _ in 0..7 {
         let event = stage.next_event().await.json();
-        assert_eq!(event["type"], "idmill.document.read.v1", "{event}");
-        subjects.insert(event["subject"].as_str().unwrap().to_owned());
+        if event["subject"] == "poison" {
+            assert_eq!(event["data"]["failure"]["class"], "delivery_limit", "{event}");
+        }
+        types.insert(event["subject"].as_str().unwrap().to_owned(), event["type"].as_str().unwrap().to_owned());
     }
-    assert_eq!(subjects.len(), 6, "every neighbour was read: {subjects:?}");
+    assert_eq!(types.remove("poison").as_deref(), Some("idmill.document.failed.v1"));
+    assert_eq!(types.len(), 6, "every neighbour has an event: {types:?}");
+    assert!(types.values().all(|kind| kind == "idmill.document.read.v1"), "{types:?}");
     let letter = stage.next_dead_letter().await;
-    assert_eq!(letter.json()["id"], "poison");
+    assert_eq!((&letter.json()["id"], letter.header("x-idmill-class")), (&json!("poison"), "delivery_limit"));
     assert!(stage.next_message(&stage.name("dead"), Duration::from_millis(200)).await.is_none(), "the poison alone is dead");
 }
 

@@ -100,7 +100,7 @@ mod tests {
                 Some("the object store\nanswered 503"),
                 Some(datetime!(2030-01-01 22:30:10 UTC)),
             ),
-            letter("a", LetterClass::DeliveryLimit, None, None),
+            letter("a", LetterClass::Failed(Class::DeliveryLimit), None, None),
         ];
         insta::assert_snapshot!(table(&letters, datetime!(2030-01-03 00:00 UTC)), @r"
         DEAD FOR  CLASS          ATTEMPT REPLAYS JOB          REASON

@@ -83,7 +83,14 @@ fn class_of_status(status: u16) -> Class {
 fn dependency_of(class: Class) -> Option<Dependency> {
     match class {
         Class::Unavailable | Class::Throttled | Class::Unauthorised => Some(Dependency::Ocr),
-        Class::BadJob | Class::Expired | Class::BadImage | Class::ImageMissing | Class::Rejected | Class::NoData | Class::Internal => None,
+        Class::BadJob
+        | Class::Expired
+        | Class::BadImage
+        | Class::ImageMissing
+        | Class::Rejected
+        | Class::NoData
+        | Class::Internal
+        | Class::DeliveryLimit => None,
     }
 }
 
