@@ -1,5 +1,8 @@
 //! The engine: image bytes -> page.
 
+use std::thread;
+
+use anyhow::anyhow;
 use unicode_normalization::UnicodeNormalization;
 
 use super::alphabet::Alphabet;
@@ -85,14 +88,17 @@ impl Engine {
     /// The runtime library cannot be loaded or refuses a network.
     pub fn new(weights: &Weights, limits: Limits) -> anyhow::Result<Self> {
         let environment = load_runtime(&weights.runtime_library)?;
-        let network = |model: &[u8]| Network::new(&environment, model);
-        let accurate = network(&weights.accurate)?;
-        let accurate_dictionary = accurate.metadata("character").unwrap_or_default();
+        // Side by side: the runtime optimises each on one thread, and a worker takes no job until it is done.
+        let [detection, fast, accurate, line_orientation] = thread::scope(|scope| {
+            let models = [&weights.detection, &weights.fast, &weights.accurate, &weights.line_orientation];
+            let opening = models.map(|model| scope.spawn(|| Network::new(&environment, model)));
+            opening.map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("opening a network panicked"))))
+        });
         Ok(Self {
-            detector: TextDetector::new(network(&weights.detection)?),
-            fast: Recogniser::new(network(&weights.fast)?, Alphabet::from_lines(&weights.fast_dictionary))?,
-            accurate: Recogniser::new(accurate, Alphabet::from_lines(&accurate_dictionary))?,
-            line_orientation: LineOrientation::new(network(&weights.line_orientation)?),
+            detector: TextDetector::new(detection?),
+            fast: Recogniser::new(fast?, Alphabet::from_lines(&weights.fast_dictionary))?,
+            accurate: Recogniser::new(accurate?, Alphabet::from_lines(&weights.accurate_dictionary))?,
+            line_orientation: LineOrientation::new(line_orientation?),
             limits,
             spent: Spent::default(),
         })

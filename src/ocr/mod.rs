@@ -17,6 +17,7 @@ mod frame;
 mod geometry;
 mod level;
 mod network;
+mod onnx;
 mod order;
 mod orient;
 mod page;

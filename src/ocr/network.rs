@@ -52,11 +52,6 @@ impl Network {
         Ok(Self { session })
     }
 
-    /// A text that the model's maker stored beside the weights.
-    pub(crate) fn metadata(&self, key: &str) -> Option<String> {
-        self.session.metadata().ok()?.custom(key)
-    }
-
     /// Runs (1, 3, `height`, `width`) planes through the network and hands the first output to `use_output`, with its shape.
     pub(crate) fn run<T>(
         &mut self,
