@@ -4,10 +4,10 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use bytes::Bytes;
 use metrics::gauge;
 use time::OffsetDateTime;
@@ -27,37 +27,41 @@ pub struct EmbeddedReader {
     pool: Arc<Pool>,
     /// As many permits as engines, so that waiting for one takes no thread.
     permits: Arc<Semaphore>,
+    /// Kept for its end.
+    _opening: Arc<Opening>,
     n_instances: usize,
     /// The keys that may have signed Aadhaar codes.
     aadhaar_keys: Arc<[SignerKey]>,
 }
 
 impl EmbeddedReader {
-    /// Loads the weights once and opens the engines side by side.
+    /// Loads the weights once and opens the first engine; the others follow behind it, while it may be reading already.
     ///
     /// # Errors
     /// The engine's folder is not found, or a file in it is missing or is another one; a file of keys holds none.
     pub fn open(settings: &config::Engine) -> anyhow::Result<Self> {
         let aadhaar_keys = settings.aadhaar_keys.iter().map(|path| keys_in(path)).collect::<anyhow::Result<Vec<_>>>()?.concat().into();
-        let weights = Weights::load(&find_folder(settings.dir.as_deref())?)?;
+        let weights = Arc::new(Weights::load(&find_folder(settings.dir.as_deref())?)?);
         let limits = Limits { max_pixels: settings.max_pixels };
         let n_instances = match settings.instances {
             0 => thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let engines = thread::scope(|scope| {
-            let opening: Vec<_> = (0..n_instances).map(|_| scope.spawn(|| Engine::new(&weights, limits))).collect();
-            opening
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("opening an engine panicked"))))
-                .collect::<anyhow::Result<Vec<Engine>>>()
-        })?;
-        Ok(Self {
-            pool: Arc::new(Pool { idle: Mutex::new(engines), returned: Condvar::new() }),
-            permits: Arc::new(Semaphore::new(n_instances)),
-            n_instances,
-            aadhaar_keys,
-        })
+        let pool = Arc::new(Pool { idle: Mutex::new(vec![Engine::new(&weights, limits)?]), returned: Condvar::new() });
+        let permits = Arc::new(Semaphore::new(1));
+        let open_another = |_| {
+            let (pool, permits, weights) = (Arc::clone(&pool), Arc::clone(&permits), Arc::clone(&weights));
+            thread::spawn(move || match Engine::new(&weights, limits) {
+                Ok(engine) => {
+                    pool.put(engine);
+                    permits.add_permits(1);
+                }
+                // The first one opened with the same files: memory is short.
+                Err(error) => tracing::error!(error = format!("{error:#}"), "failed to open another engine, reading with fewer"),
+            })
+        };
+        let opening = Arc::new(Opening((1..n_instances).map(open_another).collect()));
+        Ok(Self { pool, permits, _opening: opening, n_instances, aadhaar_keys })
     }
 
     /// How many documents are read at the same time.
@@ -226,6 +230,18 @@ fn side_name(side: Side) -> &'static str {
     }
 }
 
+/// The threads that open engines. The process must not end amid one of them: the runtime would be taken from under it.
+struct Opening(Vec<JoinHandle<()>>);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        for thread in self.0.drain(..) {
+            // A panic has been reported by its hook.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Engines that nobody uses right now.
 struct Pool {
     idle: Mutex<Vec<Engine>>,
@@ -237,6 +253,11 @@ impl Pool {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let mut idle = self.returned.wait_while(idle, |idle| idle.is_empty()).unwrap_or_else(PoisonError::into_inner);
         Borrowed { engine: idle.pop(), pool: self }
+    }
+
+    fn put(&self, engine: Engine) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+        self.returned.notify_one();
     }
 }
 
@@ -263,7 +284,8 @@ impl DerefMut for Borrowed<'_> {
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.engine.take());
-        self.pool.returned.notify_one();
+        if let Some(engine) = self.engine.take() {
+            self.pool.put(engine);
+        }
     }
 }
