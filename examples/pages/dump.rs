@@ -34,7 +34,8 @@ pub(crate) fn dump(folder: &Path, out: &Path) -> anyhow::Result<()> {
 
 /// A page with what each recogniser sees in its lines.
 fn dump_page(engine: &mut Engine, bytes: &[u8]) -> anyhow::Result<Value> {
-    let (page, original) = engine.read(bytes)?;
+    let (mut page, original) = engine.read(bytes)?;
+    engine.find_codes(&mut page, &original);
     let mut again = page.clone();
     engine.read_again(&mut again, &original, &(0..page.lines.len()).collect::<Vec<_>>())?;
     Ok(page_value(&page, &again))

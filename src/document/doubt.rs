@@ -36,6 +36,17 @@ pub fn doubtful_lines(reading: &Reading, pages: &[(Side, Page)]) -> Vec<Vec<usiz
     pages.iter().map(|(side, page)| doubtful_on(reading, *side, page, incomplete)).collect()
 }
 
+/// Whether a code may say more than was read: none does where the check digits of a zone hold, except on cards of North
+/// America, whose barcodes have the address too.
+pub fn may_gain_from_codes(reading: &Reading) -> bool {
+    let is_proven = |name| {
+        let field = reading.fields.get(&name).map(|field| &field.chosen);
+        field.is_some_and(|chosen| chosen.source == Source::Mrz && chosen.checks.contains(&Check::CheckDigitOk))
+    };
+    let is_complete = [FieldName::IdNumber, FieldName::DateOfBirth].into_iter().all(is_proven);
+    !is_complete || ["USA", "CAN"].contains(&reading.value(FieldName::IssuingCountry))
+}
+
 /// How much speaks against a reading: checks that failed and fields that are missing. Of two readings of one document
 /// the one with fewer faults is the better one.
 pub fn faults(reading: &Reading) -> usize {
@@ -138,6 +149,25 @@ mod tests {
     fn check(reading: &Reading, lines: Vec<Line>, expected: &[usize]) {
         let pages = [(Side::Front, Page { lines, ..Page::default() })];
         assert_eq!(doubtful_lines(reading, &pages), [expected.to_vec()]);
+    }
+
+    #[test]
+    fn a_zone_that_is_proven_leaves_nothing_for_codes_to_say_except_in_north_america() {
+        let proven = |source, issuer: &str| {
+            let mut reading = reading(&[
+                (FieldName::IdNumber, 0.0, vec![Check::CheckDigitOk]),
+                (FieldName::DateOfBirth, 20.0, vec![Check::CheckDigitOk]),
+            ]);
+            reading.fields.values_mut().for_each(|field| field.chosen.source = source);
+            let mut issued = reading.fields[&FieldName::IdNumber].clone();
+            issued.chosen.value = issuer.into();
+            reading.fields.insert(FieldName::IssuingCountry, issued);
+            reading
+        };
+        assert!(!may_gain_from_codes(&proven(Source::Mrz, "UTO")));
+        assert!(may_gain_from_codes(&proven(Source::Mrz, "CAN")));
+        assert!(may_gain_from_codes(&proven(Source::Viz, "UTO")));
+        assert!(may_gain_from_codes(&Reading::default()));
     }
 
     #[test]

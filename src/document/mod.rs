@@ -38,7 +38,7 @@ mod specimens;
 #[cfg(test)]
 mod testing;
 
-pub use doubt::{doubtful_lines, faults};
+pub use doubt::{doubtful_lines, faults, may_gain_from_codes};
 pub use field::{Candidate, Check, Field, FieldName, IdType, Reading, Side, Source};
 pub use mask::mask_aadhaar;
 pub use original::in_original_frame;

@@ -7,18 +7,20 @@
 //! `zxing-cpp` was the alternative. It compiles C++ with cmake, which this crate keeps out, and of 34 symbols of licences
 //! photographed at an angle it decodes 13 by itself where this module decodes 26.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::{DynamicImage, GrayImage, imageops};
+use image::{DynamicImage, GrayImage};
 use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
-use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8LuminanceSource, MultiFormatReader, RXingResult, Reader};
+use rxing::pdf417::PDF417Reader;
+use rxing::qrcode::QRCodeReader;
+use rxing::qrcode::cpp_port::QrReader;
+use rxing::{BarcodeFormat, Binarizer, BinaryBitmap, DecodeHints, Luma8LuminanceSource, RXingResult, Reader};
 
 use super::code_areas;
 use super::frame::Frame;
 use super::geometry::TurnedRect;
-use super::page::{Code, CodeKind, Point};
-use super::picture::Picture;
+use super::page::{Code, CodeKind, Line, Point, Quad};
+use super::picture::{Picture, gray};
 
 /// Long side of what codes are looked for in, in pixels, and half of it: modules that are too wide for the first pass are
 /// not for the second.
@@ -27,21 +29,42 @@ const MAX_LONG_SIDE: u32 = 1800;
 const MAX_AREAS: usize = 3;
 /// Long side of the first crop of an area at most, in pixels; the second is twice as large.
 const MAX_CROP: f32 = 1400.0;
+/// How many times longer than high an area is, its margins included, that holds no QR code: those are square.
+const LEAST_ASPECT: f32 = 1.5;
 
-/// The codes of a page, in its upright frame.
-pub(crate) fn on_page(picture: &Picture, frame: &Frame) -> Vec<Code> {
-    let mut codes = in_picture(picture);
+/// Confidence from which on a line is print, and no code that was taken for print.
+const LEGIBLE: f32 = 0.85;
+/// Share of an area that legible lines cover, from which on it is a block of text.
+const MOSTLY_TEXT: f32 = 0.3;
+/// Points along either side of an area at which it is looked at whether a line covers it.
+const N_PROBES: usize = 12;
+
+/// The codes of a picture with these lines, both in the upright frame.
+pub(crate) fn on_page(picture: &Picture, frame: &Frame, lines: &[Line]) -> Vec<Code> {
+    let legible: Vec<&Quad> = lines.iter().filter(|line| line.confidence >= LEGIBLE).map(|line| &line.quad).collect();
+    let is_text = |area: &TurnedRect| share_covered(&frame.from_picture.map_quad(&area.corners()), &legible) > MOSTLY_TEXT;
+    let mut codes: Vec<Code> = areas(picture).iter().filter(|area| !is_text(area)).filter_map(|area| read(picture, area)).collect();
     codes.iter_mut().for_each(|code| code.quad = frame.from_picture.map_quad(&code.quad));
     codes
 }
 
 /// The codes of a picture, in its own pixels.
 pub fn find(gray: &GrayImage) -> Vec<Code> {
-    in_picture(&Picture::new(DynamicImage::ImageLuma8(gray.clone()).into_rgb8()))
+    let picture = Picture::new(DynamicImage::ImageLuma8(gray.clone()).into_rgb8());
+    areas(&picture).iter().filter_map(|area| read(&picture, area)).collect()
 }
 
-fn in_picture(picture: &Picture) -> Vec<Code> {
-    areas(picture).iter().filter_map(|area| read(picture, area)).collect()
+/// The share of an area that level boxes cover.
+fn share_covered(area: &Quad, boxes: &[&Quad]) -> f32 {
+    let [top_left, top_right, _, bottom_left] = area.0;
+    let along = |share: usize| (share as f32 + 0.5) / N_PROBES as f32;
+    let probes = (0..N_PROBES * N_PROBES).map(|probe| {
+        let (u, v) = (along(probe % N_PROBES), along(probe / N_PROBES));
+        let x = top_left.x + u * (top_right.x - top_left.x) + v * (bottom_left.x - top_left.x);
+        let y = top_left.y + u * (top_right.y - top_left.y) + v * (bottom_left.y - top_left.y);
+        boxes.iter().any(|line| (line.left()..line.right()).contains(&x) && (line.top()..line.bottom()).contains(&y))
+    });
+    probes.filter(|is_covered| *is_covered).count() as f32 / (N_PROBES * N_PROBES) as f32
 }
 
 /// Areas that look like a code in either of two sizes of the picture, in pixels of the picture, the largest first.
@@ -58,7 +81,7 @@ fn areas(picture: &Picture) -> Vec<TurnedRect> {
                 height: area.height * scale,
                 ..area
             };
-            code_areas::find(&imageops::grayscale(copy)).into_iter().map(scaled)
+            code_areas::find(&gray(copy)).into_iter().map(scaled)
         })
         .collect();
     found.sort_by(|a, b| (b.width * b.height).total_cmp(&(a.width * a.height)));
@@ -79,18 +102,28 @@ fn read(picture: &Picture, area: &TurnedRect) -> Option<Code> {
     let scale = (0..).map(|halvings| 0.5_f32.powi(halvings)).find(|scale| long_side * scale <= MAX_CROP)?;
     let crop = |scale: f32| {
         let pixels = |length: f32| ((length * scale).round() as u32).max(1);
-        imageops::grayscale(&picture.straightened(&quad, pixels(area.width), pixels(area.height)))
+        picture.gray(&quad, pixels(area.width), pixels(area.height))
     };
     let first = crop(scale);
-    let result = decode(&first, Threshold::Local)
-        .or_else(|| decode(&crop(2.0 * scale), Threshold::Local))
-        .or_else(|| decode(&first, Threshold::Global))?;
+    let shape = if long_side > LEAST_ASPECT * area.width.min(area.height) { Shape::Long } else { Shape::Compact };
+    let result = decode(&first, Threshold::Local, shape)
+        .or_else(|| decode(&crop(2.0 * scale), Threshold::Local, shape))
+        .or_else(|| decode(&first, Threshold::Global, shape))?;
     let kind = match result.getBarcodeFormat() {
         BarcodeFormat::QR_CODE => CodeKind::Qr,
         BarcodeFormat::PDF_417 => CodeKind::Pdf417,
         _ => return None,
     };
     Some(Code { kind, bytes: payload(result.getText()), quad })
+}
+
+/// What an area may hold.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// A PDF417.
+    Long,
+    /// A QR code, or a PDF417 that is cut off or runs into something else.
+    Compact,
 }
 
 /// How dark is told from light.
@@ -101,21 +134,25 @@ enum Threshold {
     Global,
 }
 
-fn decode(crop: &GrayImage, threshold: Threshold) -> Option<RXingResult> {
+/// Decodes the code in a crop.
+fn decode(crop: &GrayImage, threshold: Threshold, shape: Shape) -> Option<RXingResult> {
     let source = Luma8LuminanceSource::new(crop.as_raw().clone(), crop.width(), crop.height()).ok()?;
-    let hints = DecodeHints {
-        PossibleFormats: Some(HashSet::from([BarcodeFormat::QR_CODE, BarcodeFormat::PDF_417])),
-        TryHarder: Some(true),
-        ..DecodeHints::default()
-    };
     // Some of the decoder's steps take their input for granted: what makes it panic is no code that can be read.
     let attempt = AssertUnwindSafe(|| match threshold {
-        Threshold::Local => MultiFormatReader::default().decode_with_hints(&mut BinaryBitmap::new(HybridBinarizer::new(source)), &hints),
-        Threshold::Global => {
-            MultiFormatReader::default().decode_with_hints(&mut BinaryBitmap::new(GlobalHistogramBinarizer::new(source)), &hints)
-        }
+        Threshold::Local => decode_bits(&mut BinaryBitmap::new(HybridBinarizer::new(source)), shape),
+        Threshold::Global => decode_bits(&mut BinaryBitmap::new(GlobalHistogramBinarizer::new(source)), shape),
     });
-    catch_unwind(attempt).ok()?.ok()
+    catch_unwind(attempt).ok()?
+}
+
+fn decode_bits<B: Binarizer>(bits: &mut BinaryBitmap<B>, shape: Shape) -> Option<RXingResult> {
+    let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
+    let qr = match shape {
+        Shape::Long => None,
+        // The second is of another family, and reads some that the first does not.
+        Shape::Compact => QrReader.decode_with_hints(bits, &hints).or_else(|_| QRCodeReader.decode_with_hints(bits, &hints)).ok(),
+    };
+    qr.or_else(|| PDF417Reader.decode_with_hints(bits, &hints).ok())
 }
 
 /// The bytes of a text: one each where all characters are of ISO-8859-1, UTF-8 otherwise.
@@ -126,6 +163,7 @@ fn payload(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use image::imageops;
     use rxing::{MultiFormatWriter, Writer};
 
     use super::*;
@@ -174,6 +212,14 @@ mod tests {
             let (u, v) = (x * cos + y * sin + middle_x, y * cos - x * sin + middle_y);
             picture.get_pixel_checked(u as u32, v as u32).copied().unwrap_or(image::Luma([210]))
         })
+    }
+
+    #[test]
+    fn the_share_of_an_area_under_lines_is_told() {
+        let (upper, lower) = (Quad::from_edges(0.0, 0.0, 200.0, 30.0), Quad::from_edges(50.0, 90.0, 100.0, 120.0));
+        assert_eq!(share_covered(&Quad::from_edges(50.0, 0.0, 150.0, 60.0), &[&upper]), 0.5);
+        assert_eq!(share_covered(&Quad::from_edges(50.0, 0.0, 150.0, 120.0), &[&upper, &lower]), 0.375);
+        assert_eq!(share_covered(&Quad::from_edges(50.0, 60.0, 150.0, 80.0), &[&upper, &lower]), 0.0);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Engine {
         })
     }
 
-    /// Reads one image with the fast recogniser; the original is kept for a second look.
+    /// Reads the lines of one image with the fast recogniser; the original is kept for a second look, and for its codes.
     ///
     /// # Errors
     /// The bytes are no image that can be read, or the runtime fails.
@@ -125,9 +125,15 @@ impl Engine {
         self.spent.recognise += watch.lap();
         order::sort(&mut page.lines);
         page.quality = quality::measure(&picture, &frame, &quads);
-        page.codes = codes::on_page(&picture, &frame);
         self.spent.detect += watch.lap();
         Ok((page, Original { picture, frame }))
+    }
+
+    /// Looks for the codes of a page: apart from reading it, since what was read may say that there is nothing to gain.
+    pub fn find_codes(&mut self, page: &mut Page, original: &Original) {
+        let mut watch = Stopwatch::start();
+        page.codes = codes::on_page(&original.picture, &original.frame, &page.lines);
+        self.spent.detect += watch.lap();
     }
 
     /// Reads some lines of a page again with the accurate recogniser, which takes several times as long a line, and

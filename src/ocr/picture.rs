@@ -1,7 +1,7 @@
 //! A decoded picture and how crops are sampled from it.
 
 use fast_image_resize as fir;
-use image::RgbImage;
+use image::{GrayImage, RgbImage, imageops};
 
 use super::geometry::Homography;
 use super::page::{Point, Quad};
@@ -53,6 +53,33 @@ impl Picture {
         RgbImage::from_raw(width, height, pixels).expect("there are three bytes for each pixel")
     }
 
+    /// What lies inside `quad` (pixels of the full picture), straightened to `width` x `height` pixels, without colours.
+    pub(crate) fn gray(&self, quad: &Quad, width: u32, height: u32) -> GrayImage {
+        let Some(sampling) = self.sampling(quad, width as usize, height as usize) else { return GrayImage::new(width, height) };
+        // Only what lies around the quad, since brightness costs as much as a sample.
+        let reach = |low: f32, high: f32, limit: u32| {
+            let low = (low - 1.0).clamp(0.0, (limit - 1) as f32) as u32;
+            (low, ((high + 2.0).max(0.0) as u32).clamp(low + 1, limit))
+        };
+        let corners = sampling.corners;
+        let (left, right) = reach(corners.left(), corners.right(), sampling.source.width());
+        let (top, bottom) = reach(corners.top(), corners.bottom(), sampling.source.height());
+        let part = gray(&imageops::crop_imm(sampling.source, left, top, right - left, bottom - top).to_image());
+        let (stride, pixels) = (part.width() as usize, part.as_raw());
+        let last = (part.width() as usize - 1, part.height() as usize - 1);
+        let mut values = Vec::with_capacity((width * height) as usize);
+        sampling.each(|x, y| {
+            let (x, y) = ((x - left as f32).max(0.0), (y - top as f32).max(0.0));
+            let (x0, y0) = ((x as usize).min(last.0), (y as usize).min(last.1));
+            let (fx, fy) = (x - x as usize as f32, y - y as usize as f32);
+            let at = |x: usize, y: usize| f32::from(pixels[y.min(last.1) * stride + x.min(last.0)]);
+            let upper = at(x0, y0) * (1.0 - fx) + at(x0 + 1, y0) * fx;
+            let lower = at(x0, y0 + 1) * (1.0 - fx) + at(x0 + 1, y0 + 1) * fx;
+            values.push((upper * (1.0 - fy) + lower * fy) as u8);
+        });
+        GrayImage::from_raw(width, height, values).expect("there is one value for each pixel")
+    }
+
     /// The whole picture at `width` x `height`, averaged, as [`Picture::crop_planes`] gives crops.
     pub(crate) fn planes(&self, width: u32, height: u32, range: &Range) -> Vec<f32> {
         // From the smallest copy that is still larger: the same result to the eye, and a quarter of the pixels or less.
@@ -72,6 +99,34 @@ impl Picture {
     /// the order blue, green, red, which is what the networks were trained on.
     pub(crate) fn crop_planes(&self, quad: &Quad, width: usize, height: usize, range: &Range) -> Vec<f32> {
         let mut planes = vec![0.0; 3 * width * height];
+        let Some(sampling) = self.sampling(quad, width, height) else { return planes };
+        let stride = sampling.source.width() as usize * 3;
+        let pixels = sampling.source.as_raw();
+        let (blue, rest) = planes.split_at_mut(width * height);
+        let (green, red) = rest.split_at_mut(width * height);
+        let mut out = 0;
+        sampling.each(|x, y| {
+            let (x0, y0) = (x as usize, y as usize);
+            let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+            let at = y0 * stride + x0 * 3;
+            let upper = &pixels[at..at + 6];
+            let lower = &pixels[at + stride..at + stride + 6];
+            let mix = |channel: usize| {
+                let top = f32::from(upper[channel]) * (1.0 - fx) + f32::from(upper[channel + 3]) * fx;
+                let bottom = f32::from(lower[channel]) * (1.0 - fx) + f32::from(lower[channel + 3]) * fx;
+                top * (1.0 - fy) + bottom * fy
+            };
+            blue[out] = mix(2) * range.factor[0] - range.offset[0];
+            green[out] = mix(1) * range.factor[1] - range.offset[1];
+            red[out] = mix(0) * range.factor[2] - range.offset[2];
+            out += 1;
+        });
+        planes
+    }
+
+    /// How to sample what lies inside `quad` at `width` x `height`, from the copy that is as large or a little larger;
+    /// `None` where the quad is folded.
+    fn sampling(&self, quad: &Quad, width: usize, height: usize) -> Option<Sampling<'_>> {
         let shrink = (quad.text_height() / height as f32).min(quad.text_width() / width as f32).max(1.0);
         let level = (shrink.log2().floor() as usize).min(self.levels.len() - 1);
         let source = &self.levels[level];
@@ -79,38 +134,43 @@ impl Picture {
         let scale_y = source.height() as f32 / self.full().height() as f32;
         let corners = quad.0.map(|p| Point { x: p.x * scale_x, y: p.y * scale_y });
         let target = Quad::from_edges(0.0, 0.0, width as f32, height as f32);
-        let Some(Homography([[a, b, c], [d, e, f], [g, h, i]])) = Homography::between(target.0, corners) else { return planes };
-        let (a, b, c, d, e, f, g, h, i) = (a as f32, b as f32, c as f32, d as f32, e as f32, f as f32, g as f32, h as f32, i as f32);
-        let (max_x, max_y) = (source.width() as f32 - 1.001, source.height() as f32 - 1.001);
-        let stride = source.width() as usize * 3;
-        let pixels = source.as_raw();
-        let (blue, rest) = planes.split_at_mut(width * height);
-        let (green, red) = rest.split_at_mut(width * height);
-        for row in 0..height {
+        let to_source = Homography::between(target.0, corners)?;
+        Some(Sampling { source, corners: Quad(corners), to_source, width, height })
+    }
+}
+
+/// Where the pixels of a straightened part lie in a copy of the picture.
+struct Sampling<'a> {
+    source: &'a RgbImage,
+    /// Corners of the part, in pixels of the copy.
+    corners: Quad,
+    to_source: Homography,
+    /// Pixels of the straightened part.
+    width: usize,
+    height: usize,
+}
+
+impl Sampling<'_> {
+    /// Calls `sample` with the place of every pixel, row by row: pixels of the copy, with one more to the right and below.
+    fn each(&self, mut sample: impl FnMut(f32, f32)) {
+        let [[a, b, c], [d, e, f], [g, h, i]] = self.to_source.0.map(|row| row.map(|value| value as f32));
+        let (max_x, max_y) = (self.source.width() as f32 - 1.001, self.source.height() as f32 - 1.001);
+        for row in 0..self.height {
             let v = row as f32 + 0.5;
-            for column in 0..width {
+            for column in 0..self.width {
                 let u = column as f32 + 0.5;
                 let w = 1.0 / (g * u + h * v + i);
-                let x = ((a * u + b * v + c) * w - 0.5).clamp(0.0, max_x);
-                let y = ((d * u + e * v + f) * w - 0.5).clamp(0.0, max_y);
-                let (x0, y0) = (x as usize, y as usize);
-                let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-                let at = y0 * stride + x0 * 3;
-                let upper = &pixels[at..at + 6];
-                let lower = &pixels[at + stride..at + stride + 6];
-                let mix = |channel: usize| {
-                    let top = f32::from(upper[channel]) * (1.0 - fx) + f32::from(upper[channel + 3]) * fx;
-                    let bottom = f32::from(lower[channel]) * (1.0 - fx) + f32::from(lower[channel + 3]) * fx;
-                    top * (1.0 - fy) + bottom * fy
-                };
-                let out = row * width + column;
-                blue[out] = mix(2) * range.factor[0] - range.offset[0];
-                green[out] = mix(1) * range.factor[1] - range.offset[1];
-                red[out] = mix(0) * range.factor[2] - range.offset[2];
+                sample(((a * u + b * v + c) * w - 0.5).clamp(0.0, max_x), ((d * u + e * v + f) * w - 0.5).clamp(0.0, max_y));
             }
         }
-        planes
     }
+}
+
+/// The brightness of a picture's pixels, by ITU-R BT.709 as the eye weighs the channels.
+pub(crate) fn gray(picture: &RgbImage) -> GrayImage {
+    let brightness = |pixel: &[u8]| ((54 * u32::from(pixel[0]) + 183 * u32::from(pixel[1]) + 19 * u32::from(pixel[2])) >> 8) as u8;
+    let values = picture.as_raw().chunks_exact(3).map(brightness).collect();
+    GrayImage::from_raw(picture.width(), picture.height(), values).expect("there is one value for each pixel")
 }
 
 /// How bytes of a channel become the values a network takes: `byte * factor - offset`, in the order of its planes.
@@ -168,6 +228,15 @@ mod tests {
     fn a_straightened_part_is_a_picture_again() {
         let part = gradient(800, 600).straightened(&Quad::from_edges(100.0, 200.0, 200.0, 300.0), 100, 100);
         assert_eq!(part.get_pixel(50, 40).0, [37, 60, 7]);
+    }
+
+    #[test]
+    fn a_part_without_colours_is_as_bright_as_the_part() {
+        let picture = Picture::new(RgbImage::from_fn(800, 600, |x, y| image::Rgb([((x + y) / 8) as u8; 3])));
+        for quad in [Quad::from_edges(100.0, 200.0, 200.0, 300.0), Quad::from_edges(-20.0, 560.0, 80.0, 660.0)] {
+            let (coloured, gray) = (picture.straightened(&quad, 50, 50), picture.gray(&quad, 50, 50));
+            assert!(coloured.pixels().zip(gray.pixels()).all(|(one, other)| one.0[0].abs_diff(other.0[0]) <= 1));
+        }
     }
 
     #[test]

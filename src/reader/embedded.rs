@@ -173,7 +173,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Reads both sides with the fast recogniser, then with the accurate one what matters and was not read with certainty.
+/// Reads both sides with the fast recogniser, then their codes where those may say more, then with the accurate one what matters and was not read with certainty.
 fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>, keys: &[SignerKey]) -> Result<Read, Failure> {
     // The same image twice costs as much as one.
     if back == Some(front) {
@@ -194,8 +194,18 @@ fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>, keys: &[Si
     }
     let started = Instant::now();
     let mut reading = document::read(&pages, keys, today);
-    let doubtful = document::doubtful_lines(&reading, &pages);
     let mut parsing = started.elapsed();
+    if document::may_gain_from_codes(&reading) {
+        for ((_, page), original) in pages.iter_mut().zip(&originals) {
+            engine.find_codes(page, original);
+        }
+    }
+    let started = Instant::now();
+    if pages.iter().any(|(_, page)| !page.codes.is_empty()) {
+        reading = document::read(&pages, keys, today);
+    }
+    let doubtful = document::doubtful_lines(&reading, &pages);
+    parsing += started.elapsed();
     if doubtful.iter().any(|lines| !lines.is_empty()) {
         let mut second_look = pages.clone();
         for (((side, page), original), lines) in second_look.iter_mut().zip(&originals).zip(&doubtful) {
