@@ -9,7 +9,8 @@ use super::field::IdType;
 use super::issuer::issuer;
 use super::layout::{Sheet, TextLine};
 use super::number;
-use super::text::{Counts, find_phrase, squeeze};
+use super::text::{Counts, find_phrase, plain, squeeze};
+use super::viz::ends_in_state_and_code;
 
 /// Whose customs of printing a document follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,7 +108,7 @@ impl Print {
         };
         let wanted = Counts::of(phrase);
         let in_line = |(counts, line): &(Counts, Vec<char>)| {
-            counts.lacking(&wanted) <= errors
+            counts.may_hold(&wanted, errors)
                 && find_phrase(line, phrase, errors).is_some_and(|(start, end, _)| phrase.len() >= 7 || (start == 0 && end == line.len()))
         };
         self.lines.iter().any(in_line) || (phrase.len() >= 9 && self.pairs.iter().any(in_line))
@@ -121,6 +122,12 @@ fn is_aadhaar_number(line: &TextLine) -> bool {
     let is_masked = print.strip_prefix("XXXXXXXX").is_some_and(|rest| rest.len() == 4 && rest.bytes().all(|b| b.is_ascii_digit()));
     let digits = print.len() == 12 && print.bytes().all(|b| b.is_ascii_digit());
     is_masked || (digits && number::check("IND", number::Kind::Aadhaar, &print) == number::Verdict::Valid)
+}
+
+/// Whether a line ends in the code of a state or a province and a postal code of the United States or Canada.
+fn has_american_address(sheets: &[Sheet]) -> bool {
+    let mut lines = sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright);
+    lines.any(|line| ends_in_state_and_code(&plain(&line.chars)))
 }
 
 /// Classifies a document by its headings and titles.
@@ -155,7 +162,7 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let american = || {
         let titled = spelling.iter().any(|title| print.has(title));
         let named = print.count(&vocabulary.north_america) > 0 && (titled || !driving.iter().any(|title| print.has(title)));
-        issuer.is_none() && (named || (!british && titled))
+        issuer.is_none() && (named || (!british && titled) || has_american_address(sheets))
     };
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
@@ -189,10 +196,9 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
         IdType::Unknown
     };
     let cards = ["Identification card", "Photo card", "Services card"].map(|title| squeeze(title).chars().collect());
-    let region = if id_type == IdType::NationalId && region == Region::Elsewhere && print.count(&cards) > 0 && american() {
-        Region::NorthAmerica
-    } else {
-        region
-    };
+    // A title that was not legible leaves the address to tell.
+    let untitled = id_type == IdType::Unknown && issuer.is_none() && has_american_address(sheets);
+    let carded = id_type == IdType::NationalId && print.count(&cards) > 0 && american();
+    let region = if region == Region::Elsewhere && (carded || untitled) { Region::NorthAmerica } else { region };
     Class { id_type, region, issuer: None }
 }

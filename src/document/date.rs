@@ -57,7 +57,7 @@ pub(crate) struct Found {
 
 /// Every date in a text, from left to right.
 pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Found> {
-    let tokens = tokens(&without_units(text));
+    let tokens = tokens(&with_digits(&without_units(text)));
     let mut found = Vec::new();
     let mut next = 0;
     while next < tokens.len() {
@@ -70,6 +70,29 @@ pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Foun
         }
     }
     found
+}
+
+/// The text with letters that look like digits read as those among digits alone, character for character: `I4.10.1989`.
+fn with_digits(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut read = chars.clone();
+    let mut start = 0;
+    while start < chars.len() {
+        let length = chars[start..].iter().take_while(|c| c.is_alphanumeric() || **c == '|').count();
+        let run = &chars[start..start + length];
+        let alike = |c: &char| matches!(c, 'O' | 'o' | 'I' | 'l' | '|');
+        if run.len() <= 4 && run.iter().any(char::is_ascii_digit) && run.iter().all(|c| c.is_ascii_digit() || alike(c)) {
+            for c in &mut read[start..start + length] {
+                *c = match *c {
+                    'O' | 'o' => '0',
+                    'I' | 'l' | '|' => '1',
+                    digit => digit,
+                };
+            }
+        }
+        start += length.max(1);
+    }
+    read.into_iter().collect()
 }
 
 /// The text with the units of Japanese dates as full stops, character for character: `1984Y03M08D`, `1984年3月8日`.
@@ -195,6 +218,11 @@ fn date_at(tokens: &[Token], order: Order, century: Century) -> Option<(Date, us
     if c.n_digits == 2 && (a.n_digits < 2 || b.n_digits < 2) {
         return None;
     }
+    // `447-05 08/03/1991`: the date begins one number later.
+    let goes_on = |d: &Token| d.joined && d.n_digits == 4 && d.separator == c.separator && d.separator != b.separator;
+    if c.n_digits == 2 && tokens.get(3).is_some_and(goes_on) {
+        return None;
+    }
     let (first, second) = (a.number?, b.number?);
     let readings = match order {
         Order::DayFirst => [(first, second), (second, first)],
@@ -285,6 +313,8 @@ mod tests {
         check("1984Y03M08D", "1984-03-08");
         check("1984年3月8日", "1984-03-08");
         check("08 MAC 1991", "1991-03-08");
+        check("I4.1O.1989", "1989-10-14");
+        check("390.533.447-05 08/03/1991", "1991-03-08");
     }
 
     #[test]

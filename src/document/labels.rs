@@ -235,7 +235,7 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
     for phrase in PHRASES.iter() {
         let length = phrase.chars.len();
         let errors_allowed = forgiven(length);
-        if counts.lacking(&phrase.counts) > errors_allowed {
+        if !counts.may_hold(&phrase.counts, errors_allowed) {
             continue;
         }
         let exact = find_bounded(line, &phrase.chars);
@@ -305,7 +305,9 @@ fn find_bounded(line: &TextLine, phrase: &[char]) -> Option<(usize, usize, usize
         // A slash between two languages is often read as a letter: `NOMISURNAME`.
         let after_slash = start > 1 && matches!(compact.chars[start - 1], 'I' | '1' | 'L') && phrase.len() >= 6;
         let starts = compact.starts_word[start] || after_slash;
-        let ends = compact.ends_word(end, &line.chars);
+        // Two letters directly before digits are the series of a number: `AD0471829` is no `Ad`.
+        let is_series = phrase.len() <= 2 && line.chars.get(compact.origin[end - 1] + 1).is_some_and(char::is_ascii_digit);
+        let ends = !is_series && compact.ends_word(end, &line.chars);
         if (starts && (ends || phrase.len() >= 6)) || phrase.len() >= 11 {
             return Some((start, end, 0));
         }

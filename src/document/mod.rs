@@ -34,6 +34,8 @@ mod translit;
 mod viz;
 
 #[cfg(test)]
+mod perturbed;
+#[cfg(test)]
 mod specimens;
 #[cfg(test)]
 mod testing;

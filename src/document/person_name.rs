@@ -21,7 +21,7 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
     let name = without_title(tidy(longest));
     let letters = name.chars().filter(|c| c.is_alphabetic()).count();
     let others = name.chars().filter(|c| !c.is_alphabetic() && !matches!(c, ' ' | '-' | '\'' | '’' | '.' | ',')).count();
-    if letters < 2 || others > 0 || name.chars().count() > LONGEST {
+    if letters < 2 || others > 0 || !name.contains(char::is_uppercase) || name.chars().count() > LONGEST {
         return None;
     }
     let words = words(&name);

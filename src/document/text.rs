@@ -116,7 +116,12 @@ fn alike(a: char, b: char) -> bool {
 }
 
 /// How often each letter and digit occurs: most phrases can be ruled out by it, without comparing.
-pub(crate) struct Counts([u8; 37]);
+pub(crate) struct Counts {
+    of_each: [u8; 37],
+    /// Which of them occur at all, as bits: rules out most phrases at once.
+    present: u64,
+    total: usize,
+}
 
 impl Counts {
     /// Counts folded characters; those that are taken for one another count as one.
@@ -134,12 +139,15 @@ impl Counts {
             };
             counts[slot] = counts[slot].saturating_add(1);
         }
-        Self(counts)
+        let present = counts.iter().enumerate().filter(|(_, count)| **count > 0).fold(0, |present, (slot, _)| present | 1 << slot);
+        Self { of_each: counts, present, total: chars.len() }
     }
 
-    /// Characters of `phrase` that do not occur here.
-    pub(crate) fn lacking(&self, phrase: &Self) -> usize {
-        self.0.iter().zip(&phrase.0).map(|(have, want)| usize::from(want.saturating_sub(*have))).sum()
+    /// Whether `phrase` may stand here with at most `errors` errors: no more than so many of its characters are missing.
+    pub(crate) fn may_hold(&self, phrase: &Self, errors: usize) -> bool {
+        let lacking =
+            || self.of_each.iter().zip(&phrase.of_each).map(|(have, want)| usize::from(want.saturating_sub(*have))).sum::<usize>();
+        phrase.total <= self.total + errors && (phrase.present & !self.present).count_ones() as usize <= errors && lacking() <= errors
     }
 }
 

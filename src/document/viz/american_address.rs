@@ -115,6 +115,15 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
     Some(block)
 }
 
+/// Whether a line in capitals is the last one of an American address: city, state and postal code.
+pub(crate) fn ends_in_state_and_code(text: &str) -> bool {
+    static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(&format!(r"^[A-Z][A-Z .'-]{{2,}},? ?(?:{STATES}),? (?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)$"))
+            .expect("the pattern is part of the program and tested")
+    });
+    WHOLE.is_match(text)
+}
+
 /// City and state with the postal code on a line of its own below: their indices, that there is a city, and the text.
 fn code_below(lines: &[(usize, &TextLine, &str)]) -> Option<(Vec<usize>, bool, String)> {
     lines.iter().filter(|(_, _, text)| PATTERNS.city.is_match(text)).find_map(|(index, line, _)| {

@@ -83,8 +83,11 @@ fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
     }
 }
 
-/// Whether a text is one word as captions are written, and not a value in capitals.
+/// Whether a text is one word as captions are written, and not a value in capitals, unless it stands between slashes.
 fn is_small_word(text: &str) -> bool {
+    if let Some(word) = text.trim().strip_prefix('/').and_then(|text| text.strip_suffix('/')) {
+        return word.chars().all(char::is_alphabetic);
+    }
     let mut letters = text.trim_matches(|c: char| matches!(c, ' ' | '/' | '|')).chars();
     letters.next().is_some_and(char::is_alphabetic) && letters.clone().count() >= 2 && letters.all(char::is_lowercase)
 }

@@ -17,6 +17,7 @@ use crate::document::text::plain;
 
 use super::indian_address::find_address;
 use super::pairs::Pairing;
+use super::split_lines::name_line;
 use super::{Context, candidate, labelled, shape};
 
 /// Names that the recogniser is less sure of than this are print in another script.
@@ -283,14 +284,16 @@ fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     let above = sheet.lines.iter().zip(texts).filter(|(line, text)| {
         let step = birth.edges.middle() - line.edges.middle();
         let relative = ["S/O", "D/O", "W/O", "C/O", "FATHER", "HUSBAND"].iter().any(|word| text.contains(word));
-        step > 0.5 * height && step < 5.0 * height && line.edges.left < birth.edges.right && !relative && line.confidence > 0.7
+        // The letter prints an address beside the card.
+        let aligned = (line.edges.left - birth.edges.left).abs() < 6.0 * height || line.edges.overlap_x(&birth.edges) > 3.0 * height;
+        step > 0.5 * height && step < 5.0 * height && aligned && !relative && line.confidence > 0.7
     });
     let named = above.filter_map(|(line, _)| {
-        let text: String = line.chars.iter().collect();
+        let text = name_line(sheet, line, 0);
         let name = person_name(&text).filter(|name| name.chars().count() > 2)?;
         Some((line, text, name))
     });
-    // The letter prints an address beside the card: what begins where the birth date does comes first.
+    // What begins where the birth date does comes first.
     let place = |line: &TextLine| ((line.edges.left - birth.edges.left).abs() < 3.0 * height, line.edges.middle());
     let (line, text, name) = named.max_by(|a, b| {
         let (a, b) = (place(a.0), place(b.0));

@@ -20,6 +20,9 @@ use super::{Context, candidate, shape};
 /// Confidence of a value that stands where it is expected; what stands less well gets less.
 const AT_ITS_PLACE: f32 = 0.9;
 
+/// States whose licences carry their holder's identity number and no other.
+const NUMBERED_BY_HOLDER: [&str; 8] = ["CHL", "COL", "ECU", "MYS", "PRY", "SGP", "URY", "VEN"];
+
 /// Reads all captioned values of both sides.
 pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
     context.sheets.iter().zip(pairings).flat_map(|(sheet, pairing)| read_sheet(context, sheet, pairing)).collect()
@@ -36,10 +39,16 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     // In Mexico M is for `mujer`, H for `hombre`.
     let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
     names(context, sheet, pairing, &mut push);
-    // A licence or a passport has a number beside its holder's; a few licences carry the holder's as their own.
-    let announced = if pairing.announces(Kind::Number) { None } else { announced_number(sheet, pairing) };
-    let is_own_number = matches!(context.class.id_type, IdType::DrivingLicence | IdType::Passport)
-        && (pairing.announces(Kind::Number) || announced.is_some());
+    // A licence or a passport has a number beside its holder's.
+    let is_numbered = pairing.pairs.iter().any(|pair| pair.kind == Kind::Number);
+    let announced = if is_numbered { None } else { announced_number(sheet, pairing) };
+    let is_other = match context.class.id_type {
+        IdType::Passport => true,
+        IdType::DrivingLicence => !context.class.issuer.is_some_and(|issuer| NUMBERED_BY_HOLDER.contains(&issuer)) || is_numbered,
+        IdType::NationalId | IdType::ResidencePermit | IdType::Visa | IdType::Pan | IdType::Aadhaar | IdType::VoterId | IdType::Unknown => {
+            false
+        }
+    };
     for pair in &pairing.pairs {
         let (shape, Some(field)) = pair.kind.value() else { continue };
         let value = match shape {
@@ -56,14 +65,14 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Shape::Address => address(&pair.text),
             Shape::State | Shape::Place | Shape::Telephone | Shape::Any => Some(tidy(&pair.text)),
         };
-        let is_holders = pair.kind == Kind::IdentityNumber && is_own_number;
-        push(if is_holders { FieldName::PersonalNumber } else { field }, value, pair);
+        let field = if pair.kind == Kind::IdentityNumber && is_other { FieldName::PersonalNumber } else { field };
+        push(field, value, pair);
     }
     if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::IdentityNumber))
         && context.class.id_type != IdType::Passport
     {
         candidates.extend(announced.or_else(|| lone_number(sheet, pairing)));
-    } else if is_own_number {
+    } else if is_other {
         candidates.extend(announced);
     }
     candidates
@@ -156,15 +165,17 @@ fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut imp
         push(FieldName::GivenNames, given_text.clone(), pair);
     }
     match (surname, given_text) {
+        // A second surname that is announced and was not found is missing.
+        (Some(_), Some(_)) if pairing.announces(Kind::SecondSurname) && pairing.best(Kind::SecondSurname).is_none() => {}
         (Some(pair), Some(given_text)) => {
             // The whole is no surer than its less sure part.
             let weaker = given.filter(|given| confidence(given) < confidence(pair)).unwrap_or(pair);
             push(FieldName::Name, surname_text.map(|surname| reading_order(&given_text, &surname)), weaker);
         }
-        // One part alone is the name only where the document has no caption for the other: some languages have one word
-        // for surname and name.
-        (Some(pair), None) if !pairing.announces(Kind::GivenNames) => {
-            push(FieldName::Name, if is_surname_first { surname_first(context, &pair.text) } else { surname_text }, pair);
+        // Some languages have one word for surname and name. One part alone is no name: the caption of the other one may be
+        // what was not legible.
+        (Some(pair), None) if !pairing.announces(Kind::GivenNames) && is_surname_first && pair.text.contains('\n') => {
+            push(FieldName::Name, surname_first(context, &pair.text), pair);
         }
         (None, Some(_)) | (Some(_), None) => {}
         (None, None) => {

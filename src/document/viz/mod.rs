@@ -16,6 +16,7 @@ mod numbered;
 mod pairs;
 mod pieces;
 mod shape;
+mod split_lines;
 mod town;
 mod two_scripts;
 
@@ -28,6 +29,7 @@ use super::date::{Century, Found, Order, find_dates, iso};
 use super::field::{Candidate, Check, FieldName, IdType, Side, Source};
 use super::layout::Sheet;
 
+pub(crate) use american_address::ends_in_state_and_code;
 use pairs::{Pairing, pair};
 
 /// Dates that the recogniser is less sure of than this say nothing against another one.

@@ -15,6 +15,7 @@ use crate::document::person_name::{has_stopword, person_name, reading_order};
 use crate::document::text::plain;
 
 use super::pairs::Pairing;
+use super::split_lines::name_line;
 use super::two_scripts::{latin_half, latin_lines};
 use super::{Context, candidate, shape};
 
@@ -22,6 +23,9 @@ use super::{Context, candidate, shape};
 static CODE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(4 ?[ABCD6]|5A|1 ?[,.+&-] ?2|[1-9])(?:[.,:;)]+ ?| +)(.*)$").expect("the pattern is part of the program and tested")
 });
+/// The first two numbers, read as the letters that they look like: `I. DURAND`, `Z. Zoé`.
+static LETTER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^([IL|Z])[.,:] ?([A-Z?].*)$").expect("the pattern is part of the program and tested"));
 /// Codes that stand clearly without any separator: `4a01.01.2013`.
 static GLUED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(4 ?[ABCD6])(.*)$").expect("the pattern is part of the program and tested"));
 
@@ -71,7 +75,8 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
     let part = |code: &str| {
         coded.iter().filter(|field| field.code == code).find_map(|field| {
             let line = &sheet.lines[field.line];
-            let text = line.slice(field.start, field.end);
+            let is_to_end = field.end == line.chars.len();
+            let text = if is_to_end { name_line(sheet, line, field.start) } else { line.slice(field.start, field.end) };
             let below = below(sheet, field.line).filter(|other| latin_lines(&[&text, &text_of(other)], issuer).len() == 1);
             match below {
                 Some(other) => Some((person_name(&text_of(other))?, other)),
@@ -102,8 +107,29 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
     push(FieldName::Authority, value("4C", &|text| Some(tidy(text)).filter(|text| text.len() > 1)), 0.8);
     push(FieldName::PersonalNumber, value("4D", &|text| shape::number(text)), 0.85);
     push(FieldName::IdNumber, value("5", &licence_number), 0.9);
-    push(FieldName::Address, value("8", &|text| address(text).filter(|text| text.chars().count() > 5 && !has_stopword(text))), 0.8);
+    push(FieldName::Address, address_of(sheet, &coded), 0.8);
     found
+}
+
+/// The address behind its number, with the lines below that go on with it.
+fn address_of<'a>(sheet: &'a Sheet, coded: &[Coded]) -> Option<(String, &'a TextLine)> {
+    let field = coded.iter().find(|field| field.code == "8")?;
+    let first = &sheet.lines[field.line];
+    let value = first.edges_of(field.start, field.end);
+    let mut text = first.slice(field.start, field.end);
+    let mut last = first;
+    while let Some((index, line)) = sheet.lines.iter().enumerate().find(|(_, line)| {
+        let step = line.edges.middle() - last.edges.middle();
+        let height = last.edges.height();
+        (0.5 * height..1.5 * height).contains(&step) && (line.edges.left - value.left).abs() < 1.2 * height
+    }) {
+        if line.upright || coded.iter().any(|other| other.line == index) || has_stopword(&text_of(line)) {
+            break;
+        }
+        text = format!("{text}\n{}", text_of(line));
+        last = line;
+    }
+    Some((address(&text).filter(|text| text.chars().count() > 5 && !has_stopword(text))?, first))
 }
 
 fn text_of(line: &TextLine) -> String {
@@ -180,6 +206,7 @@ fn skipped(line: &TextLine) -> usize {
     CODE.captures(&text)
         .or_else(|| GLUED.captures(&text))
         .or_else(|| BIRTH.captures(&text))
+        .or_else(|| LETTER.captures(&text))
         .and_then(|hit| hit.get(2))
         .map_or(0, |value| value.start())
 }
@@ -219,11 +246,17 @@ fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
             }));
             continue;
         }
-        let Some(hit) = CODE.captures(&text).or_else(|| GLUED.captures(&text)).or_else(|| BIRTH.captures(&text)) else { continue };
+        let hit = CODE.captures(&text).or_else(|| GLUED.captures(&text)).or_else(|| BIRTH.captures(&text));
+        let Some(hit) = hit.or_else(|| LETTER.captures(&text)) else { continue };
         let (Some(code), Some(rest)) = (hit.get(1), hit.get(2)) else { continue };
         let code: String = code.as_str().chars().filter(|c| *c != ' ').collect::<String>().replace("46", "4B");
         // New Zealand numbers its cards 5b.
         let code = code.replace("5A", "5");
+        let code = match code.as_str() {
+            "I" | "L" | "|" => "1".to_owned(),
+            "Z" => "2".to_owned(),
+            _ => code,
+        };
         // Sri Lanka and others print the whole name under both numbers.
         let code = if code.starts_with('1') && code.ends_with('2') { "1,2".to_owned() } else { code };
         // Two fields in one line: `4a. 01.01.2013 4c. 99999 Utopia`.

@@ -3,13 +3,14 @@
 //! Every caption bids for every piece of print whose shape fits it; the cheapest bids win, and a piece is sold once.
 //! So a date goes to the date's caption and a name to the name's, also where rows and columns are crowded.
 
-use crate::document::labels::{Kind, captions};
+use crate::document::labels::{Kind, Shape, captions};
 use crate::document::layout::{Edges, Sheet, TextLine};
 use crate::ocr::Quad;
 
 use super::captions::{Label, group, resolve_names, stack};
 use super::pieces::{Piece, pieces_of};
 use super::shape::fits;
+use super::split_lines::{goes_on, is_next_group, is_next_word};
 
 /// A value that was found for a caption.
 #[derive(Clone)]
@@ -50,6 +51,9 @@ impl Pairing {
         self.announced.contains(&kind)
     }
 }
+
+/// Heights of a line between a caption and the name below it, at the most.
+const NEAR: f32 = 1.2;
 
 /// Whether a text has capitals only.
 fn shouts(text: &str) -> bool {
@@ -111,11 +115,15 @@ fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
         }
     }
     let habit = habit(labels, &bids);
+    let is_name = |bid: &Bid| labels[bid.label].kind.value().0 == Shape::Name;
     for bid in &mut bids {
         bid.cost += match (habit, bid.relation) {
             (Some(Relation::Above), Relation::Above) => -0.7,
             (_, Relation::Above) => 1.2,
             (Some(Relation::Below), Relation::Right) | (Some(Relation::Right), Relation::Below) => 0.4,
+            // What goes on behind a caption is the caption in one more language.
+            (Some(Relation::Below), Relation::Inline) if is_name(bid) && pieces[bid.piece].after_slash => 1.2,
+            (Some(Relation::Below), Relation::Inline) if is_name(bid) && !pieces[bid.piece].is_tied => 0.7,
             _ => 0.0,
         };
     }
@@ -135,7 +143,28 @@ fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
         pairs.push(extended(label, piece, (cost, relation), pieces, &mut owner, labels, sheet));
     }
     pairs.sort_by_key(|pair| pair.line);
+    join_halves(&mut pairs);
     pairs
+}
+
+/// Joins names in two boxes that were bought by the two boxes of one caption.
+fn join_halves(pairs: &mut Vec<Pair>) {
+    let halves = |pairs: &[Pair]| {
+        (1..pairs.len()).find(|index| {
+            let (before, pair) = (&pairs[index - 1], &pairs[*index]);
+            before.kind == pair.kind
+                && pair.kind.value().0 == Shape::Name
+                && is_next_word(&before.edges, &pair.edges)
+                && goes_on(&before.text, &pair.text)
+        })
+    };
+    while let Some(index) = halves(pairs) {
+        let pair = pairs.remove(index);
+        let before = &mut pairs[index - 1];
+        before.text = format!("{} {}", before.text, pair.text);
+        before.confidence = before.confidence.min(pair.confidence);
+        before.edges = before.edges.union(&pair.edges);
+    }
 }
 
 /// Where the piece stands relative to the caption, and how well it stands there; none if it stands elsewhere.
@@ -180,7 +209,9 @@ fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f
             false if shielded => 0.8,
             false => 0.0,
         };
-        return Some((Relation::Below, 0.2 + 0.5 * below.max(0.0) + (0.12 * near_left).min(0.7) + shield));
+        // A name that stands so far below is another line's, whose caption was not understood.
+        let far = if label.kind.value().0 == Shape::Name { (below - NEAR).max(0.0) } else { 0.0 };
+        return Some((Relation::Below, 0.2 + 0.5 * below.max(0.0) + far + (0.12 * near_left).min(0.7) + shield));
     }
     let above = (a.top - b.bottom) / height;
     (b.middle() < a.top + 0.1 * height && above < 0.8)
@@ -221,6 +252,21 @@ fn names_stand_above(labels: &[Label], bids: &[Bid]) -> bool {
     names.len() >= 2 && names.iter().all(|label| nearest(*label).is_some_and(|bid| bid.relation == Relation::Above))
 }
 
+/// Adds the boxes that stand so close to the right of a value that they are more of its line.
+fn go_on_beside(pair: &mut Pair, goes_on: fn(&str, &str) -> bool, pieces: &[Piece], owner: &mut [Option<usize>]) {
+    let next = |pair: &Pair, owner: &[Option<usize>]| {
+        pieces.iter().enumerate().position(|(index, piece)| {
+            owner[index].is_none() && piece.whole_line && is_next_word(&pair.edges, &piece.edges) && goes_on(&pair.text, &piece.text)
+        })
+    };
+    while let Some(index) = next(pair, owner) {
+        owner[index] = Some(usize::MAX);
+        pair.text = format!("{} {}", pair.text, pieces[index].text);
+        pair.confidence = pair.confidence.min(pieces[index].confidence);
+        pair.edges = pair.edges.union(&pieces[index].edges);
+    }
+}
+
 /// The value with the lines that continue it.
 fn extended(
     label: &Label,
@@ -248,6 +294,11 @@ fn extended(
         Kind::Address => 4,
         _ => 0,
     };
+    match label.kind.value().0 {
+        Shape::Name => go_on_beside(&mut pair, goes_on, pieces, owner),
+        Shape::Number => go_on_beside(&mut pair, is_next_group, pieces, owner),
+        Shape::Date | Shape::Year | Shape::Sex | Shape::Address | Shape::State | Shape::Place | Shape::Telephone | Shape::Any => {}
+    }
     let mut last = start.edges;
     for _ in 0..most {
         let next = pieces.iter().enumerate().find(|(index, piece)| {

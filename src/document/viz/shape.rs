@@ -94,7 +94,9 @@ pub(crate) fn number(text: &str) -> Option<String> {
     let text = ["No.", "N.°", "N.º", "N°", "Nº", "№", "Nr.", "Nr", "No", "NO.", "NO"]
         .iter()
         .find_map(|prefix| {
-            text.strip_prefix(prefix).filter(|rest| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit()))
+            let begins = |rest: &str| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit());
+            // Letters alone may be the series of the number itself: `NO 123456` of Norway.
+            text.strip_prefix(prefix).filter(|rest| begins(rest) || !prefix.ends_with(char::is_alphabetic))
         })
         .unwrap_or(text)
         .trim_start_matches(|c: char| !c.is_alphanumeric());

@@ -7,6 +7,7 @@ use regex_lite::Regex;
 use crate::document::person_name::{person_name, reading_order};
 
 use super::super::american_address::AddressBlock;
+use super::super::split_lines::name_line;
 use super::Card;
 use super::marks::MARKS;
 
@@ -45,6 +46,11 @@ impl Card<'_> {
             return Some(Names { confidence: 0.8, surname: Some(surname), ..coded });
         }
         let block = address?;
+        // Given names with their number, above the address: what stands above them is not legible, and they are no whole name.
+        let is_above = |line: usize| self.sheet.lines[line].edges.middle() < self.sheet.lines[block.lines[0]].edges.middle();
+        if coded.given.is_some() && is_above(coded.line) {
+            return None;
+        }
         let below = self.name_above(block.lines[0], 3.2)?;
         let (first, first_line) = below;
         match self.name_above(first_line, 2.6) {
@@ -82,6 +88,7 @@ impl Card<'_> {
             let digits = text.chars().take_while(char::is_ascii_digit).count();
             let mut prefix = match text.as_bytes() {
                 [b'1' | b'2', ..] if digits == 1 => 1,
+                [b'I' | b'L' | b'|', b' ' | b'.', ..] if numbered => 1,
                 [b'L' | b'F', b'N', ..] if words => 2,
                 _ => captioned_prefix(text),
             };
@@ -89,11 +96,14 @@ impl Card<'_> {
                 continue;
             }
             prefix += text[prefix..].chars().take_while(|c| matches!(c, '.' | ':' | ' ' | ')')).count();
-            let rest = line.slice(prefix, line.chars.len());
+            let rest = name_line(self.sheet, line, prefix);
             let value = match person_name(&rest) {
                 Some(name) => Some((name, index)),
                 // The number in a box of its own: the name is what stands beside it.
-                None if rest.is_empty() => self.beside(index).and_then(|other| person_name(&self.text(other)).map(|name| (name, other))),
+                None if rest.is_empty() => self.beside(index).and_then(|other| {
+                    let name = person_name(&name_line(self.sheet, &self.sheet.lines[other], 0))?;
+                    Some((name, other))
+                }),
                 None => None,
             };
             let Some((name, at)) = value else { continue };
@@ -141,7 +151,7 @@ impl Card<'_> {
             })
             .filter_map(|(_, line, text)| {
                 let digits = text.chars().take_while(|c| matches!(c, '1' | '2' | '.' | ' ')).count();
-                let name = person_name(&line.slice(digits, line.chars.len()))?;
+                let name = person_name(&name_line(self.sheet, line, digits))?;
                 Some(((line.edges.middle() - own.edges.middle()).abs(), name))
             })
             .min_by(|a, b| a.0.total_cmp(&b.0))
@@ -164,7 +174,7 @@ impl Card<'_> {
             })
             .filter_map(|(other, line, text)| {
                 let digits = text.chars().take_while(|c| matches!(c, '1' | '2' | '.' | ' ')).count();
-                let print = line.slice(digits, line.chars.len());
+                let print = name_line(self.sheet, line, digits);
                 let name = person_name(&print)?;
                 let capitals = name.chars().filter(|c| c.is_uppercase()).count() * 2 > name.chars().filter(|c| c.is_alphabetic()).count();
                 capitals.then_some((own.edges.middle() - line.edges.middle(), name, other))

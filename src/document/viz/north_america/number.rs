@@ -6,6 +6,7 @@ use regex_lite::Regex;
 
 use crate::document::date::{Century, Order, find_dates};
 
+use super::super::split_lines::number_line;
 use super::Card;
 use super::marks::MARKS;
 
@@ -14,7 +15,7 @@ impl Card<'_> {
     pub(super) fn number(&self) -> Option<(String, usize, f32)> {
         for (index, line, text) in self.lines() {
             let Some(hit) = MARKS.number.find(text) else { continue };
-            let rest = line.slice(hit.end(), line.chars.len());
+            let rest = number_line(self.sheet, line, hit.end());
             let end = MARKS.any.find(&text[hit.end()..]).map_or(rest.chars().count(), |next| next.start());
             let mut value: String = rest.chars().take(end).collect();
             // `4d DLN 9999999993 DOB`: the 3 is the number of the next field, as the 4d is of this one.
@@ -28,7 +29,9 @@ impl Card<'_> {
                 for other in self.near(index, hit.start(), hit.end()) {
                     let text = &self.texts[other];
                     let end = MARKS.any.find(text).map_or(text.len(), |next| next.start());
-                    if let Some(number) = licence_number(&self.sheet.lines[other].slice(0, end)) {
+                    let line = &self.sheet.lines[other];
+                    let value = if end == text.len() { number_line(self.sheet, line, 0) } else { line.slice(0, end) };
+                    if let Some(number) = licence_number(&value) {
                         return Some((number, other, 0.85));
                     }
                 }
