@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -54,10 +54,38 @@ struct Link {
     idle: std::sync::Mutex<Vec<Channel>>,
 }
 
+impl Link {
+    /// A channel on which nothing is outstanding.
+    async fn channel(&self) -> Result<Channel, PublishError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(channel) = idle {
+            return Ok(channel);
+        }
+        let channel = self.connection.create_channel().await.map_err(|error| unavailable(&error))?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| unavailable(&error))?;
+        Ok(channel)
+    }
+
+    fn give_back(&self, channel: Channel) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+    }
+}
+
 impl Publisher {
-    /// A publisher that connects at its first publish.
+    /// A publisher that connects at its first publish, or ahead of it.
     pub fn new(connector: Connector) -> Self {
         Self { connector, link: Mutex::new(None), blocked: Arc::default() }
+    }
+
+    /// Connects ahead of the first publish, which would have to wait for it.
+    ///
+    /// # Errors
+    /// The broker cannot be reached or refuses.
+    pub async fn connect(&self) -> Result<(), PublishError> {
+        let link = self.link().await?;
+        let channel = link.channel().await?;
+        link.give_back(channel);
+        Ok(())
     }
 
     /// Publishes and waits for the broker's confirm, once.
@@ -135,15 +163,7 @@ impl Publisher {
     }
 
     async fn publish_on(&self, link: &Link, message: &Outgoing) -> Result<(), PublishError> {
-        let idle = link.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let channel = match idle {
-            Some(channel) => channel,
-            None => {
-                let channel = link.connection.create_channel().await.map_err(|error| unavailable(&error))?;
-                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| unavailable(&error))?;
-                channel
-            }
-        };
+        let channel = link.channel().await?;
         let unroutable = || PublishError::Unroutable { exchange: message.exchange.clone(), routing_key: message.routing_key.clone() };
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let sent = channel.basic_publish(
@@ -171,7 +191,7 @@ impl Publisher {
             Err(error) if is_missing(&error) => return Err(unroutable()),
             Err(error) => return Err(unavailable(&error)),
         };
-        link.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(channel);
+        link.give_back(channel);
         outcome
     }
 

@@ -137,6 +137,7 @@ impl Worker {
             let topology = &self.params.topology;
             let holds = self.schedule.rungs();
             set_up(session.connection(), &self.names, &holds, topology.delivery_limit, topology.mode).await?;
+            self.publisher.connect().await?;
             anyhow::Ok(session)
         };
         match tokio::time::timeout(OPEN_TIMEOUT, opening).await {

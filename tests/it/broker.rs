@@ -164,7 +164,8 @@ async fn rotated_credentials_are_picked_up_without_a_restart() {
     rotate_to("today");
     play.broker.ctl(&["delete_user", "yesterday"]);
     play.broker.ctl(&["close_all_connections", "rotation"]);
-    until_logged(&worker, "a second session", |log| n_sessions(log) == 2).await;
+    // One more where the worker was back before the second command.
+    until_logged(&worker, "a second session", |log| n_sessions(log) >= 2).await;
     play.publish("after").await;
     assert_eq!(play.stage.next_event().await.json()["subject"], "after");
     let users = play.broker.ctl(&["list_connections", "user"]);
