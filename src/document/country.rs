@@ -14,7 +14,7 @@ const ISO_ALPHA3: &str = "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF AT
 
 /// What ICAO adds: Germany's single letter, British classes, Kosovo, organisations, stateless persons and refugees,
 /// withdrawn codes that valid documents still carry, and Utopia of the specimens.
-const ICAO_ONLY: &str = "D GBD GBN GBO GBP GBS RKS XKX EUE UNO UNA UNK XXA XXB XXC XXX XOM XPO XBA XIM XCC XCE XCO XEC XES XMP XDC IAO UTO ANT \
+const ICAO_ONLY: &str = "D GBD GBN GBO GBP GBS RKS XKX EUE UNO UNA UNK XXA XXB XXC XXX INP XOM XPO XBA XIM XCC XCE XCO XEC XES XMP XDC IAO UTO ANT \
     NTZ SCG YUG ROM ZAR TMP";
 
 /// Whether a machine-readable zone may carry this code; fillers have to be trimmed before.

@@ -10,6 +10,9 @@ const CERTAIN: f32 = 0.97;
 /// A line of the zone under this confidence is hard to read.
 const LEGIBLE: f32 = 0.90;
 
+/// A line of the zone under this confidence is not easy to read: no check digit stands over its names.
+const EASY: f32 = 0.95;
+
 /// Most lines of one page that are looked at again: the accurate recogniser takes several times as long.
 const MAX_LINES: usize = 8;
 
@@ -74,8 +77,8 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
         let Some(quad) = candidate.quad else { continue };
         let threshold = match candidate.source {
             _ if has_failed(candidate) => 1.0,
-            // A long line, whose decoder knows its rules: only what is hard to read is worth its time.
-            Source::Mrz => LEGIBLE,
+            // A long line, whose decoder knows its rules: only what is not easy to read is worth its time.
+            Source::Mrz => EASY,
             // Two places that say the same settle the letters, but not their marks, which are compared without.
             _ if candidate.checks.contains(&Check::CrossMatch) && candidate.value.is_ascii() => LEGIBLE,
             Source::Viz | Source::SignedQr | Source::Pdf417 | Source::Qr | Source::Derived | Source::Remote => CERTAIN,

@@ -23,6 +23,7 @@ use super::quality;
 use super::recognise::Recogniser;
 use super::spent::{Spent, Stopwatch};
 use super::weights::Weights;
+use super::zone_box;
 
 /// Why no page could be made.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,9 @@ const N_READ_BOTH_WAYS: usize = 3;
 /// Log odds of being upside down under which the lines are believed to be upright.
 const CLEARLY_UPRIGHT: f32 = -6.0;
 
+/// How much less sure of a line of a zone the recogniser may be at the zone's full width.
+const WORSE_WHEN_WIDE: f32 = 0.1;
+
 impl Engine {
     /// Builds the networks; loads the runtime library where this is the process's first engine.
     ///
@@ -138,16 +142,27 @@ impl Engine {
 
     /// Reads some lines of a page again with the accurate recogniser, which takes several times as long a line, and
     /// keeps what it says where it is as sure as the fast one was. Lines that may be machine-readable are always
-    /// replaced: their decoder weighs probabilities by itself.
+    /// replaced: their decoder weighs probabilities by itself. Those whose box ends before the other lines of the zone do
+    /// are read at full width.
     ///
     /// # Errors
     /// The runtime fails.
     pub fn read_again(&mut self, page: &mut Page, original: &Original, lines: &[usize]) -> Result<(), OcrError> {
         let mut watch = Stopwatch::start();
         for idx in lines {
+            let wide = zone_box::widened(&page.lines, *idx);
             let Some(line) = page.lines.get_mut(*idx) else { continue };
-            let seen = self.accurate.read(&original.picture, &original.frame.to_picture.map_quad(&line.quad))?;
-            let again = line_of(seen, line.quad);
+            let mut look = |quad: Quad| -> Result<Line, RunError> {
+                let seen = self.accurate.read(&original.picture, &original.frame.to_picture.map_quad(&quad))?;
+                Ok(line_of(seen, quad))
+            };
+            let mut again = look(line.quad)?;
+            if let Some(wide) = wide.map(&mut look).transpose()? {
+                // More of the line, unless what was left out is no text at all.
+                if wide.lattice.is_some() && wide.confidence > again.confidence - WORSE_WHEN_WIDE {
+                    again = wide;
+                }
+            }
             if again.lattice.is_some() || (!again.text.is_empty() && again.confidence >= line.confidence) {
                 *line = again;
             }

@@ -27,6 +27,7 @@ mod recognise;
 mod spent;
 pub mod steps;
 mod weights;
+mod zone_box;
 
 pub use codes::find as find_codes;
 pub use decode::{Limits, inspect};

@@ -139,6 +139,15 @@ impl Quad {
         (top_left.x - top_right.x).hypot(top_left.y - top_right.y)
     }
 
+    /// How far below this quad the middle of `other` stands, along the normal of this text's direction, in pixels.
+    pub fn depth_of(&self, other: &Self) -> f32 {
+        let [top_left, top_right, ..] = self.0;
+        let width = self.text_width().max(1.0);
+        let (cos, sin) = ((top_right.x - top_left.x) / width, (top_right.y - top_left.y) / width);
+        let (from, to) = (self.center(), other.center());
+        (to.y - from.y) * cos - (to.x - from.x) * sin
+    }
+
     /// Middle of the four corners.
     pub fn center(&self) -> Point {
         let sum = self.0.iter().fold(Point::default(), |a, p| Point { x: a.x + p.x, y: a.y + p.y });

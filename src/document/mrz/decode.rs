@@ -33,6 +33,8 @@ mod cost {
     pub(super) const NO_SURNAME: f32 = 3.0;
     /// A name without given names.
     pub(super) const NO_GIVEN_NAMES: f32 = 2.5;
+    /// A card whose code does not begin with I, as nearly all do.
+    pub(super) const RARE_CODE: f32 = 1.5;
     /// A second character of a document's code that is mostly another, misread: a digit or O for a D, A or C for a filler.
     pub(super) const ODD_CODE: f32 = 2.5;
     /// A letter of a name, against a filler after it: names are not random letters.
@@ -120,6 +122,8 @@ struct Node {
 
 const ROOT: u32 = u32::MAX;
 
+/// The letter I.
+const CARD: Symbol = 18;
 /// The letter P.
 const PASSPORT: Symbol = 25;
 
@@ -138,6 +142,8 @@ struct Place {
     state_starts: Option<usize>,
     date_starts: Option<usize>,
     name_starts: Option<usize>,
+    /// The names end here, and with them the line: those that fill it are cut off, but still in two parts.
+    ends_names: bool,
 }
 
 fn plan(spec: &LineSpec, composite_start: usize) -> Vec<Place> {
@@ -153,6 +159,7 @@ fn plan(spec: &LineSpec, composite_start: usize) -> Vec<Place> {
     spec.dates.iter().for_each(|range| places[range.end - 1].date_starts = Some(range.start));
     spec.names.iter().cloned().for_each(|range| {
         let start = range.start;
+        places[range.end - 1].ends_names = range.end == spec.len();
         range.for_each(|idx| places[idx].name_starts = Some(start));
     });
     places
@@ -265,6 +272,12 @@ impl Search<'_> {
         match place.name_starts {
             Some(start) => total += self.name_cost(from, &mut state, symbol, idx == start),
             None => (state.n_fillers, state.n_double_fillers) = (0, 0),
+        }
+        if place.ends_names && state.n_double_fillers == 0 {
+            total += cost::NO_GIVEN_NAMES;
+        }
+        if idx == 0 && self.spec.classes[0].contains(CARD) && matches!(character(symbol), 'A' | 'C') {
+            total += cost::RARE_CODE;
         }
         let is_in_code = idx == 1 && self.spec.state.as_ref().is_some_and(|range| range.start == 2);
         let is_odd = match self.spec.classes[0].contains(PASSPORT) {

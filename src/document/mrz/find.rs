@@ -110,18 +110,9 @@ fn is_close(assignment: &[Option<usize>], rows: &[Row], is_shuffled: bool) -> bo
     let used: Vec<&Row> = assignment.iter().flatten().map(|&row_idx| &rows[row_idx]).collect();
     used.windows(2).all(|pair| {
         let height = pair[0].quad.text_height().max(pair[1].quad.text_height()).max(1.0);
-        let distance = offset(&pair[0].quad, &pair[1].quad) / height;
+        let distance = pair[0].quad.depth_of(&pair[1].quad) / height;
         distance.abs() < MAX_PITCH * if is_shuffled { 2.0 } else { 1.0 } && (is_shuffled || distance > 0.0)
     })
-}
-
-/// How far below `one` the middle of `other` stands, along the normal of the text's direction, in pixels.
-fn offset(one: &Quad, other: &Quad) -> f32 {
-    let [top_left, top_right, ..] = one.0;
-    let width = one.text_width().max(1.0);
-    let (cos, sin) = ((top_right.x - top_left.x) / width, (top_right.y - top_left.y) / width);
-    let (from, to) = (one.center(), other.center());
-    (to.y - from.y) * cos - (to.x - from.x) * sin
 }
 
 /// Whether a reading is a zone at all, and not text in capitals: digits hold, or everything else fits.
@@ -196,6 +187,8 @@ fn merged(parts: &[&Line]) -> Vec<Row> {
     let mut observation = Observation::default();
     for (part_idx, line) in parts.iter().enumerate() {
         let seen = match &line.lattice {
+            // What a box around nothing but fillers reads as.
+            None if is_one_character(&line.text) => Observation::from_text(&"<".repeat(line.text.chars().count())),
             Some(lattice) => Observation::from_lattice(lattice),
             None => Observation::from_text(&line.text),
         };
@@ -227,6 +220,14 @@ fn split_joined_lines(line: &Line) -> Option<Vec<Row>> {
     Some(text.chunks(width).enumerate().map(row).collect())
 }
 
+/// Whether a text repeats one character, as no word does.
+fn is_one_character(text: &str) -> bool {
+    const N_REPEATED: usize = 4;
+    let mut chars = text.chars();
+    let first = chars.next();
+    chars.clone().count() + 1 >= N_REPEATED && chars.all(|c| Some(c) == first)
+}
+
 fn hull(parts: &[&Line]) -> Quad {
     match parts {
         [only] => only.quad,
@@ -249,7 +250,7 @@ fn is_beside_seed(line: &Line, seed: &Line) -> bool {
     let height = seed.quad.text_height().max(1.0);
     let is_as_wide =
         (line.quad.left() - seed.quad.left()).abs() < 2.0 * height && (line.quad.right() - seed.quad.right()).abs() < 2.0 * height;
-    is_as_wide && offset(&seed.quad, &line.quad).abs() < MAX_PITCH * height && symbols(&line.text).count() >= 24
+    is_as_wide && seed.quad.depth_of(&line.quad).abs() < MAX_PITCH * height && symbols(&line.text).count() >= 24
 }
 
 /// Whether a line looks like one of a zone by itself: fillers side by side, or long and full of digits without a blank.
@@ -273,7 +274,7 @@ fn is_part(line: &Line) -> bool {
 
 fn is_same_row(seed: &Quad, other: &Quad) -> bool {
     let height = seed.text_height().max(1.0);
-    let is_level = offset(seed, other).abs() < 0.5 * height;
+    let is_level = seed.depth_of(other).abs() < 0.5 * height;
     let is_as_high = (0.55..1.8).contains(&(other.text_height() / height));
     let is_beside = other.left() > seed.right() - height || other.right() < seed.left() + height;
     is_level && is_as_high && is_beside

@@ -84,7 +84,8 @@ impl Mrz {
 ///
 /// `today` completes years of two digits.
 pub fn read(page: &Page, today: Date) -> Option<Mrz> {
-    let (zone, quads) = find::find(page)?;
+    let (mut zone, quads) = find::find(page)?;
+    printed::settle(&mut zone, page);
     Some(fields::mrz(&zone, quads, page, today))
 }
 
@@ -94,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::document::field::FieldName;
-    use crate::ocr::Line;
+    use crate::ocr::{LATTICE_ALPHABET, Lattice, Line};
 
     /// A page whose lines stand one below the other.
     pub(super) fn page(lines: &[&str]) -> Page {
@@ -191,6 +192,53 @@ mod tests {
             assert_eq!(mrz.lines, exact, "{lines:?}");
             assert!(mrz.is_valid(), "{lines:?}");
         }
+    }
+
+    /// What a recogniser sees of a line so blurred that its fillers are letters: certain of letters, in doubt between several
+    /// where there is a filler.
+    fn blurred(text: &str) -> Lattice {
+        let step = |seen: &[(char, f32)]| {
+            let mut step = [0.0; 38];
+            step[0] = 1.0 - seen.iter().map(|(_, p)| p).sum::<f32>();
+            seen.iter().for_each(|&(c, p)| step[1 + LATTICE_ALPHABET.find(c).expect("a symbol")] = p);
+            step
+        };
+        let character = |(idx, c): (usize, char)| match (c, idx % 3) {
+            ('<', 0) => step(&[('C', 0.93), ('E', 0.04), ('<', 0.02)]),
+            ('<', 1) => step(&[('E', 0.5), ('C', 0.3), ('<', 0.1)]),
+            ('<', _) => step(&[('<', 0.5), ('C', 0.3), ('K', 0.1)]),
+            (other, _) => step(&[(other, 0.99)]),
+        };
+        Lattice { steps: text.chars().enumerate().flat_map(|seen| [character(seen), step(&[])]).collect() }
+    }
+
+    #[test]
+    fn fillers_read_as_letters_are_told_by_the_end_of_the_line() {
+        for name in ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "P<UTOBECKLES<<ALICE<GRACE<<<<<<<<<<<<<<<<<<<"] {
+            let mut page = page(&[name, SPECIMENS[0].1[1]]);
+            page.lines[0].lattice = Some(blurred(name));
+            let mrz = read(&page, today()).expect("a zone");
+            assert_eq!(mrz.lines[0], name);
+        }
+    }
+
+    #[test]
+    fn a_letter_in_doubt_is_the_one_that_the_page_prints() {
+        let name = "P<UTOGAIMU<<SAKURA<<<<<<<<<<<<<<<<<<<<<<<<<<";
+        let zone = |printed: &str, p_of_g: f32| {
+            let mut page = page(&[printed, name, SPECIMENS[0].1[1]]);
+            let mut lattice = blurred(name);
+            let step = &mut lattice.steps[2 * 5];
+            step[1 + LATTICE_ALPHABET.find('G').expect("a symbol")] = p_of_g;
+            step[1 + LATTICE_ALPHABET.find('S').expect("a symbol")] = 1.0 - p_of_g;
+            page.lines[1].lattice = Some(lattice);
+            read(&page, today()).expect("a zone").lines[0].clone()
+        };
+        let other = name.replace("GAIMU", "SAIMU");
+        assert_eq!(zone("Surname GAIMU", 0.3), name);
+        assert_eq!(zone("Surname", 0.3), other);
+        assert_eq!(zone("Surname GAIMU", 0.0), other);
+        assert_eq!(zone("Surname GAIMUS", 0.3), other);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::ocr::{FILLER_LOOK_ALIKES, Lattice};
 
-use super::symbol::{FILLER, N_SYMBOLS, Symbol, filler_look_alikes, look_alikes, symbol};
+use super::symbol::{FILLER, N_SYMBOLS, Symbol, blurred_filler, filler_look_alikes, is_filler_like, look_alikes, symbol};
 
 /// Natural logarithms of the probabilities at one time step.
 #[derive(Debug, Clone)]
@@ -34,6 +34,10 @@ const DOUBT: f32 = 0.1;
 const CERTAIN_BLANK: f32 = 0.998;
 /// A recogniser that is certain is still wrong this often about fillers next to fillers, in their number above all.
 const FILLER_SLIP: f32 = 0.01;
+/// So many characters at the end of a row that may all be fillers are, and if this many of them were read as letters,
+/// the row is blurred.
+const N_AT_END: usize = 8;
+const N_LETTERS_AT_END: usize = 2;
 /// A character of a text line was recognised as itself.
 const READ_RIGHT: f32 = 0.9;
 /// A character of a text line is not on the document at all.
@@ -55,6 +59,7 @@ impl Observation {
             let from = step_idx.saturating_sub(6);
             lattice.steps[from..(step_idx + 7).min(lattice.steps.len())].iter().any(|step| step[filler_idx] > 0.3)
         };
+        let is_blurred = is_blurred(lattice);
         let is_blank = |step_idx: usize| lattice.steps[step_idx][0] > CERTAIN_BLANK;
         let steps = (0..lattice.steps.len())
             .filter(|&step_idx| step_idx == 0 || !(is_blank(step_idx) && is_blank(step_idx - 1)))
@@ -67,6 +72,9 @@ impl Observation {
                     if p > 0.02 {
                         look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood * DOUBT);
                         filler_look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood);
+                        if is_blurred {
+                            spread[usize::from(FILLER)] += p * blurred_filler(read, p);
+                        }
                     }
                 }
                 let mut blank = probabilities[0];
@@ -135,6 +143,17 @@ impl Step {
     fn filler_or_blank(filler: f32) -> Self {
         Self { ln_blank: (1.0 - filler).ln(), symbols: vec![(FILLER, filler.ln())], starts_anew: true }
     }
+}
+
+/// Whether fillers were read as letters at the end of a row.
+fn is_blurred(lattice: &Lattice) -> bool {
+    let likeliest = |step: &[f32; N_SYMBOLS + 1]| (0..step.len()).max_by(|&a, &b| step[a].total_cmp(&step[b])).unwrap_or(0);
+    let mut columns: Vec<usize> = lattice.steps.iter().map(likeliest).collect();
+    columns.dedup();
+    let at_end: Vec<Symbol> =
+        columns.iter().rev().filter(|&&column| column > 0).take(N_AT_END).map(|&column| column as Symbol - 1).collect();
+    let n_letters = at_end.iter().filter(|&&s| s != FILLER).count();
+    at_end.len() == N_AT_END && at_end.iter().all(|&s| s == FILLER || is_filler_like(s)) && n_letters >= N_LETTERS_AT_END
 }
 
 fn gap(left: Option<Symbol>, right: Option<Symbol>) -> Step {

@@ -1,8 +1,11 @@
 //! The zone's names as the card prints them: with diacritics, apostrophes and hyphens, and in full where the zone had no
 //! room for them.
 
+use super::decode::LineReading;
+use super::symbol::{FILLER, Symbol, symbol};
+use super::zone::Zone;
 use crate::document::translit::{is_dropped, spellings};
-use crate::ocr::Page;
+use crate::ocr::{Line, Page};
 
 /// A word may differ from the zone's by this many letters where the zone was read with doubt.
 const MAX_DIFFERENCES: usize = 1;
@@ -10,8 +13,69 @@ const MAX_DIFFERENCES: usize = 1;
 const LEAST_LEN_FOR_DOUBT: usize = 4;
 /// Print that corrects a letter of the zone has to be as clear as this: a signature is not.
 const CLEAR: f32 = 0.93;
+/// The letters of a word are misread at least this often, however sure the recogniser was.
+const LEAST_MISREAD: f32 = 0.05;
 /// Names of so few letters are found in many words: they have to be all that a line has.
 const MANY_PLACES: usize = 3;
+
+/// Settles letters of the zone's names that were read with doubt: where a word of the page differs from one of the zone
+/// in one letter that the recogniser thought possible there too, and rather than that the print was misread, it is that
+/// letter. No check digit stands over names.
+pub(super) fn settle(zone: &mut Zone, page: &Page) {
+    let printed: Vec<PrintedWord> = page.lines.iter().filter(|line| !line.text.contains('<')).flat_map(printed_words).collect();
+    let specs = zone.layout.lines();
+    for (line, spec) in zone.lines.iter_mut().zip(&specs) {
+        let (Some(line), Some(names)) = (line, spec.names.clone()) else { continue };
+        for start in names.clone() {
+            let begins = line.symbols[start] != FILLER && (start == names.start || line.symbols[start - 1] == FILLER);
+            if let Some((idx, letter)) = begins.then(|| letter_in_doubt(line, start, names.end, &printed)).flatten() {
+                line.symbols[idx] = letter;
+            }
+        }
+    }
+}
+
+/// A word of print in the symbols of a zone.
+struct PrintedWord {
+    symbols: Vec<Symbol>,
+    /// How many of its letters are misread, on average.
+    n_misread: f32,
+}
+
+fn printed_words(line: &Line) -> Vec<PrintedWord> {
+    let spelt = words(&line.text).into_iter().flat_map(|word| spellings(word.text));
+    spelt
+        .filter(|word| word.len() >= LEAST_LEN_FOR_DOUBT && word.chars().all(|c| c.is_ascii_uppercase()))
+        .map(|word| PrintedWord {
+            n_misread: word.len() as f32 * (1.0 - line.confidence),
+            symbols: word.chars().filter_map(symbol).collect(),
+        })
+        .collect()
+}
+
+/// The letter of the word that begins at `start`, with its index, which print says is another; `None` where print has the
+/// very word, or none that it may be.
+fn letter_in_doubt(line: &LineReading, start: usize, names_end: usize, printed: &[PrintedWord]) -> Option<(usize, Symbol)> {
+    let mut settled = None;
+    for word in printed {
+        let end = start + word.symbols.len();
+        if end > names_end || end < names_end && line.symbols[end] != FILLER {
+            continue;
+        }
+        let mut differing = (start..end).zip(word.symbols.iter().copied()).filter(|&(idx, letter)| line.symbols[idx] != letter);
+        match (differing.next(), differing.next()) {
+            (None, _) => return None,
+            (Some((idx, letter)), None) => {
+                let p = |symbol: Symbol| line.cells[idx][usize::from(symbol)];
+                if p(letter) > p(line.symbols[idx]) * word.n_misread.max(LEAST_MISREAD) {
+                    settled = Some((idx, letter));
+                }
+            }
+            (Some(_), Some(_)) => {}
+        }
+    }
+    settled
+}
 
 /// One name of the zone.
 pub(super) struct ZoneName<'a> {
@@ -104,7 +168,6 @@ fn is_hyphen(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ocr::Line;
 
     fn check(text: &str, may_be_cut: bool, is_doubtful: bool, printed: &[&str], expected: Option<&str>) {
         let lines = printed.iter().map(|text| Line { text: (*text).to_owned(), confidence: 0.98, ..Line::default() }).collect();

@@ -87,6 +87,10 @@ const LOOK_ALIKES: [(u8, u8, f32); 18] = [
 /// Letters that small or blurred fillers are read as, and how likely a filler is when the letter was read with certainty.
 const FILLER_LIKE: [(u8, f32); 9] =
     [(b'C', 0.03), (b'K', 0.03), (b'A', 0.006), (b'E', 0.02), (b'L', 0.012), (b'S', 0.012), (b'X', 0.012), (b'G', 0.006), (b'F', 0.006)];
+/// The same where a row is so blurred that its fillers are read as letters: the likelihood, and the probability from which on
+/// the recogniser is certain that it sees the letter itself, which it hardly ever is of a filler. Seen on lines of cards 370 pixels wide.
+const FILLER_LIKE_WHEN_BLURRED: [(u8, f32, f32); 6] =
+    [(b'C', 1.0, 0.98), (b'E', 1.0, 0.8), (b'K', 1.0, 0.8), (b'S', 0.3, 0.8), (b'L', 0.2, 0.8), (b'X', 0.3, 0.8)];
 /// The other way round: clear fillers are hardly ever letters.
 const LETTER_READ_AS_FILLER: f32 = 0.002;
 
@@ -105,6 +109,14 @@ pub(super) fn filler_look_alikes(read: Symbol) -> impl Iterator<Item = (Symbol, 
             _ => None,
         }
     })
+}
+
+/// How likely a filler is of which a blurred row shows the letter `read` with probability `p`; 0 where it is another letter
+/// or certainly this one.
+pub(super) fn blurred_filler(read: Symbol, p: f32) -> f32 {
+    let likelihood =
+        |&(letter, likelihood, certain): &(u8, f32, f32)| (character(read) as u8 == letter && p < certain).then_some(likelihood);
+    FILLER_LIKE_WHEN_BLURRED.iter().find_map(likelihood).unwrap_or(0.0)
 }
 
 /// The symbols that a reading of `read` may really be, each with its likelihood; fillers apart.
