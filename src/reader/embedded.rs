@@ -173,7 +173,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Reads both sides with the fast recogniser, then their codes where those may say more, then with the accurate one what matters and was not read with certainty.
+/// Reads both sides with the fast recogniser, then their codes where those may say more, then with the accurate one what
+/// matters and was not read with certainty.
 fn read_pages(engine: &mut Engine, front: &[u8], back: Option<&[u8]>, keys: &[SignerKey]) -> Result<Read, Failure> {
     // The same image twice costs as much as one.
     if back == Some(front) {
