@@ -1,6 +1,7 @@
 //! The state codes that identity documents use: ISO 3166-1 alpha-3 and the additions of ICAO Doc 9303 part 3.
 
-use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// ISO 3166-1 alpha-3, in alphabetical order.
 const ISO_ALPHA3: &str = "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM BLR \
@@ -17,27 +18,12 @@ const ISO_ALPHA3: &str = "ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF AT
 const ICAO_ONLY: &str = "D GBD GBN GBO GBP GBS RKS XKX EUE UNO UNA UNK XXA XXB XXC XXX INP XOM XPO XBA XIM XCC XCE XCO XEC XES XMP XDC IAO UTO ANT \
     NTZ SCG YUG ROM ZAR TMP";
 
+/// Both lists. The zone's decoder asks for every state that it may have read, so they are not gone through.
+static STATE_CODES: LazyLock<HashSet<&str>> = LazyLock::new(|| ISO_ALPHA3.split(' ').chain(ICAO_ONLY.split(' ')).collect());
+
 /// Whether a machine-readable zone may carry this code; fillers have to be trimmed before.
-///
-/// The zone's decoder asks for every state that it may have read, so the long list is not gone through.
 pub(crate) fn is_state_code(code: &str) -> bool {
-    /// A code and the blank after it.
-    const STRIDE: usize = 4;
-    let at = |idx: usize| ISO_ALPHA3.as_bytes()[STRIDE * idx..].get(..3);
-    let is_iso = || {
-        let n_codes = ISO_ALPHA3.len().div_ceil(STRIDE);
-        let mut range = 0..n_codes;
-        while !range.is_empty() {
-            let middle = range.start + range.len() / 2;
-            match at(middle).cmp(&Some(code.as_bytes())) {
-                Ordering::Less => range.start = middle + 1,
-                Ordering::Equal => return true,
-                Ordering::Greater => range.end = middle,
-            }
-        }
-        false
-    };
-    matches!(code.len(), 1 | 3) && (is_iso() || ICAO_ONLY.split(' ').any(|known| known == code))
+    STATE_CODES.contains(code)
 }
 
 /// The code as it is reported: Germany's `D` and Kosovo's `XKX` in their usual three letters, all others as they stand.
