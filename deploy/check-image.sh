@@ -240,6 +240,9 @@ make_bases
 step "Building the image"
 build --tag "$image" --file deploy/Dockerfile .
 look_into_image
+# For Docker (deploy/check-compose.sh).
+rm -f "$private/idmill.tar"
+pod save --quiet --format docker-archive --output "$private/idmill.tar" "$image"
 step "Running the chart's worker"
 cargo build --locked --quiet --bin idmill --example specimen
 [ -d "$specimens" ] || cargo run --locked --quiet --example specimen -- --out "$specimens" --distort mild

@@ -2,7 +2,8 @@
 # Checks everything in deploy/ that is not a program: Dockerfile, compose file, alert rules, dashboard, chart.
 #
 #   deploy/check.sh            without a cluster and without Docker; a minute, after its tools were installed once
-#   deploy/check.sh --image    besides: builds the image and runs the chart's worker from it (deploy/check-image.sh)
+#   deploy/check.sh --image    besides: builds the image, runs the chart's worker from it (deploy/check-image.sh), and the compose file with
+#                              Docker (deploy/check-compose.sh)
 #
 # Tools are installed into .private/check, by the package clients.
 set -euo pipefail
@@ -17,7 +18,7 @@ kubernetes_versions=(1.30 1.34 1.37)
 
 case "${1:-}" in
 "" | --image) ;;
-*) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 2 ;;
+*) sed -n '2,8s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
 
 install_tools() {
@@ -189,5 +190,8 @@ for name in dockerfile compose alerts names chart; do
   step "$name"
   "check_$name"
 done
-[ "${1:-}" != --image ] || deploy/check-image.sh
+if [ "${1:-}" = --image ]; then
+  deploy/check-image.sh
+  deploy/check-compose.sh
+fi
 step "Done"
