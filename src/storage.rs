@@ -1,9 +1,10 @@
 //! Object key -> bytes, within limits. All of aws-sdk-s3; knows nothing of queues and of documents.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
@@ -97,15 +98,14 @@ impl Storage {
     /// Uploads an object.
     ///
     /// # Errors
-    /// The store's refusal, in its own words.
+    /// The store cannot be reached or refuses us.
     pub async fn put(&self, key: &ObjectKey, bytes: Vec<u8>) -> anyhow::Result<()> {
         let request = self.client.put_object().bucket(&self.settings.bucket).key(key.as_str()).body(ByteStream::from(bytes));
-        request
-            .send()
-            .await
-            .map_err(|error| anyhow::anyhow!("{}", aws_sdk_s3::error::DisplayErrorContext(&error)))
-            .context("failed to upload to S3")?;
-        Ok(())
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.raw_response().map(|raw| raw.status().as_u16()) {
+            Some(403) => bail!("failed to upload to S3: it denies access (403); check credentials, and that they have s3:PutObject"),
+            _ => bail!("failed to upload to S3: {}", classify(&error).reason),
+        }
     }
 
     /// Whether the bucket can be read, and the store's clock where it tells: asks for an object that should not be there.
@@ -121,7 +121,9 @@ impl Storage {
         let Err(error) = answer else { return (Ok(()), None) };
         let date = error.raw_response().and_then(|raw| raw.headers().get("date")).and_then(parse_http_date);
         let failure = classify(&error);
-        (if failure.class == Class::ImageMissing { Ok(()) } else { Err(failure) }, date)
+        // For one object a denial may mean that it is missing; asked on purpose for what is missing, it means that we see nothing.
+        let missing = failure.class == Class::ImageMissing && error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404);
+        (if missing { Ok(()) } else { Err(failure) }, date)
     }
 
     async fn open(&self, bucket: &str, key: &ObjectKey) -> Result<OpenImage, Failure> {
@@ -164,6 +166,13 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
     let SdkError::ServiceError(answer) = error else {
         let what = match error {
             SdkError::TimeoutError(_) => "did not answer in time",
+            SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|error| lacks_credentials(error)) => {
+                return Failure::of(
+                    Dependency::Storage,
+                    Class::Unauthorised,
+                    "there are no credentials for the object store: set storage.credentials_file, or give the process an identity",
+                );
+            }
             SdkError::DispatchFailure(_) => "cannot be reached",
             SdkError::ConstructionFailure(_) => {
                 return Failure::of(
@@ -201,6 +210,11 @@ fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
     }
 }
 
+/// Whether nobody had credentials to sign the request with, which the SDK reports like a connection that failed.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<CredentialsError>())
+}
+
 /// Credentials in a mounted file, read again every few minutes, so that rotated ones are picked up.
 #[derive(Debug)]
 struct CredentialsFile {
@@ -212,7 +226,7 @@ impl CredentialsFile {
         let text = read_secret("storage.credentials_file", &self.path)?;
         let mut lines = text.expose_secret().lines().map(str::trim);
         let (Some(id), Some(secret)) = (lines.next(), lines.next()) else {
-            anyhow::bail!("storage.credentials_file must hold the access key id on its first line and the secret on its second");
+            bail!("storage.credentials_file must hold the access key id on its first line and the secret on its second");
         };
         Ok(Credentials::new(id, secret, None, Some(SystemTime::now() + CREDENTIALS_LIFE), "storage.credentials_file"))
     }

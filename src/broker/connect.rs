@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use lapin::{Connection, ConnectionProperties};
@@ -63,7 +63,8 @@ impl Connector {
         let runtime = lapin::runtime::default_runtime().context("failed to find the tokio runtime")?;
         let connecting = Connection::connect_uri_with_config(uri, properties, self.tls()?, runtime);
         match tokio::time::timeout(self.settings.connect_timeout, connecting).await {
-            Ok(connection) => connection.with_context(|| format!("failed to connect to the broker at {place}")),
+            // lapin's errors name their own cause: as a source it would be said twice.
+            Ok(connection) => connection.map_err(|error| anyhow!("failed to connect to the broker at {place}: {error}")),
             Err(_) => bail!("the broker at {place} did not answer within {:?}", self.settings.connect_timeout),
         }
     }

@@ -54,12 +54,11 @@ impl WorkerArgs {
     }
 }
 
-/// What the setting says; else two jobs per core, so that one is fetched while the other is read.
+/// What the setting says; else two jobs per engine, so that one is fetched while the other is read.
 fn concurrency(settings: &Settings) -> u16 {
-    let n_cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     match (settings.worker.concurrency, settings.reader.order) {
         (0, ReaderOrder::Remote) => REMOTE_CONCURRENCY,
-        (0, _) => u16::try_from(2 * n_cores).unwrap_or(u16::MAX),
+        (0, _) => u16::try_from(2 * settings.engine.n_instances()).unwrap_or(u16::MAX),
         (set, _) => set,
     }
 }

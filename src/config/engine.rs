@@ -19,6 +19,16 @@ pub struct Engine {
     pub aadhaar_keys: Vec<PathBuf>,
 }
 
+impl Engine {
+    /// How many instances that are: `instances`, or the number of cores.
+    pub fn n_instances(&self) -> usize {
+        match self.instances {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            set => set,
+        }
+    }
+}
+
 impl Default for Engine {
     fn default() -> Self {
         Self { dir: None, instances: 0, max_pixels: 25_000_000, aadhaar_keys: Vec::new() }

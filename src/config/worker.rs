@@ -11,7 +11,7 @@ use crate::retry::Schedule;
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Worker {
-    /// Jobs in flight at once, which is also the prefetch; 0 takes two per core, or 32 when only the remote
+    /// Jobs in flight at once, which is also the prefetch; 0 takes two per engine, or 32 when only the remote
     /// reader is used.
     pub concurrency: u16,
     /// Time that all steps of one job may take together; must stay well below the broker's `consumer_timeout`.

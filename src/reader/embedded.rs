@@ -43,10 +43,7 @@ impl EmbeddedReader {
         let aadhaar_keys = settings.aadhaar_keys.iter().map(|path| keys_in(path)).collect::<anyhow::Result<Vec<_>>>()?.concat().into();
         let weights = Arc::new(Weights::load(&find_folder(settings.dir.as_deref())?)?);
         let limits = Limits { max_pixels: settings.max_pixels };
-        let n_instances = match settings.instances {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        };
+        let n_instances = settings.n_instances();
         let pool = Arc::new(Pool { idle: Mutex::new(vec![Engine::new(&weights, limits)?]), returned: Condvar::new() });
         let permits = Arc::new(Semaphore::new(1));
         let open_another = |_| {

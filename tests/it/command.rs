@@ -45,6 +45,16 @@ impl CommandBuilder {
         self
     }
 
+    /// Leaves it without any S3 credentials, wherever the SDK looks for some.
+    pub(crate) fn without_s3_credentials(mut self) -> Self {
+        for name in ["IDMILL__STORAGE__CREDENTIALS_FILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
+            self.command.env_remove(name);
+        }
+        let home = self.home.path().to_owned();
+        self.command.env("HOME", home).env("AWS_EC2_METADATA_DISABLED", "true");
+        self
+    }
+
     /// Appends arguments.
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.command.args(args);

@@ -102,11 +102,12 @@ async fn a_broker_that_is_not_there_or_refuses_us_is_told_apart_and_no_password_
     let stage = Stage::new().await;
     let gone = doctor(&stage).set("broker.url", "amqp://user:hunter2@127.0.0.1:9/%2f").run().expect_code(1);
     check(&gone, "broker.version", "failure", "does not answer");
-    check(&gone, "broker.login", "failure", "127.0.0.1:9");
+    assert!(findings(&gone, "broker.login").is_empty(), "said once");
     let place = stage.amqp_url.rsplit_once('@').unwrap().1.to_owned();
     let refused = doctor(&stage).set("broker.url", &format!("amqp://idmill:hunter2@{place}")).run().expect_code(1);
     check(&refused, "broker.version", "ok", "RabbitMQ");
-    check(&refused, "broker.login", "failure", "");
+    check(&refused, "broker.login", "failure", "ACCESS_REFUSED");
+    assert_eq!(findings(&refused, "broker.login")[0].1.matches("ACCESS_REFUSED").count(), 1, "{}", refused.stdout());
     let store = environment("IDMILL_TEST_S3_ENDPOINT").replace("http", "amqp");
     let stranger = doctor(&stage).set("broker.url", &store).set("broker.connect_timeout", "2s").run().expect_code(1);
     assert_eq!(findings(&stranger, "broker.version")[0].0, "failure");
@@ -147,6 +148,15 @@ async fn a_store_that_is_gone_or_refuses_us_or_misses_a_bucket_is_told_apart() {
     check(&gone, "storage", "failure", "cannot be reached");
     let unreadable = doctor(&stage).set("storage.credentials_file", "nowhere").run().expect_code(1);
     check(&unreadable, "storage", "failure", "storage.credentials_file");
+    let nobody = doctor(&stage).without_s3_credentials().run().expect_code(1);
+    check(&nobody, "storage", "failure", "there are no credentials");
+    // Nothing is told of a missing object to whom may not list the bucket, nor of an existing one to whom may not read it.
+    let denying = start(Router::new().fallback(|| async {
+        let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>x</Message></Error>";
+        (StatusCode::FORBIDDEN, [("content-type", "application/xml")], body)
+    }))
+    .await;
+    check(&doctor(&stage).set("storage.endpoint", &denying).run().expect_code(1), "storage", "failure", "denies access (403)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

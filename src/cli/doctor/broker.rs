@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::finding::Finding;
-use crate::broker::{Connector, Management, Names, Part, PartState, Role, greet, inspect};
+use crate::broker::{Connector, Greeting, Management, Names, Part, PartState, Role, greet, inspect};
 use crate::config::{Settings, TopologyMode};
 
 /// Oldest RabbitMQ that has quorum queues with message time to live and at-least-once dead-lettering.
@@ -19,14 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) async fn check(settings: &Settings, management: Option<&str>) -> Vec<Finding> {
     let connector = Connector::new(settings.broker.clone());
     let names = Names::new(&settings.topology.prefix);
-    let mut findings = vec![version(&connector).await];
+    let mut findings = match greet(&connector).await {
+        Ok(greeting) => vec![version(&greeting)],
+        // To log in would fail for the same reason.
+        Err(error) => {
+            return vec![Finding::failure(
+                "broker.version",
+                format!("the broker does not answer: {error:#}"),
+                "check host and port of broker.url, that it begins with amqps:// for a TLS port (5671) and with amqp:// for a plain one (5672), \
+                 the certificates, and that nothing on the way keeps connections out",
+            )];
+        }
+    };
     let connection = match connector.connect(Role::Operate).await {
         Ok(connection) => connection,
         Err(error) => {
             findings.push(Finding::failure(
                 "broker.login",
                 format!("{error:#}"),
-                "check user, password and virtual host of broker.url, and the certificates if it is an amqps:// one",
+                "check user, password and virtual host of broker.url, and that rabbitmqctl list_permissions has the user",
             ));
             return findings;
         }
@@ -49,24 +60,14 @@ pub(super) async fn check(settings: &Settings, management: Option<&str>) -> Vec<
     findings
 }
 
-async fn version(connector: &Connector) -> Finding {
-    match greet(connector).await {
-        Ok(greeting) if greeting.major_minor().is_some_and(|version| version < OLDEST) => Finding::failure(
-            "broker.version",
-            format!("{} {}", greeting.product, greeting.version),
-            "idmill needs RabbitMQ 3.10 or later: older ones have no at-least-once dead-lettering",
-        ),
-        Ok(greeting) if greeting.product != "RabbitMQ" || greeting.major_minor().is_none() => Finding::warning(
-            "broker.version",
-            format!("{} {}", greeting.product, greeting.version),
-            "idmill is tested with RabbitMQ alone, 3.10 and later",
-        ),
-        Ok(greeting) => Finding::ok("broker.version", format!("{} {}", greeting.product, greeting.version)),
-        Err(error) => Finding::failure(
-            "broker.version",
-            format!("the broker does not answer: {error:#}"),
-            "check host and port of broker.url, and that nothing on the way keeps connections out",
-        ),
+fn version(greeting: &Greeting) -> Finding {
+    let found = format!("{} {}", greeting.product, greeting.version);
+    if greeting.major_minor().is_some_and(|version| version < OLDEST) {
+        Finding::failure("broker.version", found, "idmill needs RabbitMQ 3.10 or later: older ones have no at-least-once dead-lettering")
+    } else if greeting.product != "RabbitMQ" || greeting.major_minor().is_none() {
+        Finding::warning("broker.version", found, "idmill is tested with RabbitMQ alone, 3.10 and later")
+    } else {
+        Finding::ok("broker.version", found)
     }
 }
 
@@ -127,7 +128,8 @@ async fn routes(settings: &Settings, connector: &Connector, names: &Names, manag
             Finding::failure(
                 "management",
                 format!("{error:#}"),
-                "check --management, and that the plugin rabbitmq_management is enabled: rabbitmq-plugins enable rabbitmq_management",
+                "check host and port of --management, user and password in it (else those of broker.url count), and that the plugin is enabled: \
+                 rabbitmq-plugins enable rabbitmq_management",
             ),
             consumer_timeout(settings, None),
         ],

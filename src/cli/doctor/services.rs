@@ -42,10 +42,10 @@ fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
     let message = format!("bucket {bucket}: {}", failure.reason);
     match failure.class {
         Class::Throttled => Finding::warning("storage", message, "try again in a minute"),
-        Class::Unauthorised => Finding::failure(
+        Class::Unauthorised | Class::ImageMissing => Finding::failure(
             "storage",
             message,
-            "grant s3:GetObject and s3:ListBucket on the bucket to these credentials, and check storage.bucket and storage.region",
+            "check credentials, storage.bucket and storage.region, and grant s3:GetObject and s3:ListBucket on the bucket",
         ),
         _ => Finding::failure("storage", message, "check storage.endpoint, and that nothing on the way keeps connections out"),
     }
