@@ -44,37 +44,89 @@ struct Regions {
     india: Vec<String>,
 }
 
+/// Words as they are compared: folded, without blanks.
+struct Squeezed {
+    chars: Vec<char>,
+    counts: Counts,
+}
+
+impl Squeezed {
+    fn new(chars: Vec<char>) -> Self {
+        Self { counts: Counts::of(&chars), chars }
+    }
+
+    /// Whether they hold a phrase; short ones are looked for exactly, and as all there is.
+    fn has(&self, phrase: &Self) -> bool {
+        let length = phrase.chars.len();
+        let errors = match length {
+            0..9 => 0,
+            9..15 => 1,
+            _ => 2,
+        };
+        let is_whole = |start, end| start == 0 && end == self.chars.len();
+        self.counts.may_hold(&phrase.counts, errors)
+            && find_phrase(&self.chars, &phrase.chars, errors).is_some_and(|(start, end, _)| length >= 7 || is_whole(start, end))
+    }
+}
+
+/// What documents call themselves, squeezed once.
 struct Vocabulary {
-    titles: HashMap<IdType, Vec<Vec<char>>>,
-    north_america: Vec<Vec<char>>,
-    india: Vec<Vec<char>>,
+    titles: HashMap<IdType, Vec<Squeezed>>,
+    north_america: Vec<Squeezed>,
+    india: Vec<Squeezed>,
+    /// `License` with an s is American; Canada writes `licence` and names the province.
+    american_titles: Vec<Squeezed>,
+    /// Titles that other states have borrowed; none of the United States calls it a driving licence.
+    driving: Vec<Squeezed>,
+    licence: Squeezed,
+    /// Cards to cross a border with, whose titles hold the word for a passport.
+    border: Vec<Squeezed>,
+    /// Cards for people who do not drive.
+    identification: Vec<Squeezed>,
+    /// Those and others of states and provinces.
+    american_cards: Vec<Squeezed>,
+    visa: Squeezed,
 }
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let reason = "the label files are part of the program and tested";
     let Titles(titles) = toml::from_str(include_str!("labels/titles.toml")).expect(reason);
     let regions: Regions = toml::from_str(include_str!("labels/regions.toml")).expect(reason);
-    let folded = |phrases: Vec<String>| phrases.iter().map(|phrase| squeeze(phrase).chars().collect()).collect();
+    let squeezed = |phrase: &str| Squeezed::new(squeeze(phrase).chars().collect());
+    let listed = |phrases: Vec<String>| phrases.iter().map(|phrase| squeezed(phrase)).collect();
+    let all = |phrases: &[&str]| phrases.iter().map(|phrase| squeezed(phrase)).collect();
     Vocabulary {
-        titles: titles.into_iter().map(|(id_type, phrases)| (id_type, folded(phrases))).collect(),
-        north_america: folded(regions.north_america),
-        india: folded(regions.india),
+        titles: titles.into_iter().map(|(id_type, phrases)| (id_type, listed(phrases))).collect(),
+        north_america: listed(regions.north_america),
+        india: listed(regions.india),
+        american_titles: all(&["Driver license", "Driver's license", "Operator license", "Operator's license"]),
+        driving: all(&["Driving licence", "Driving license"]),
+        licence: squeezed("Licence"),
+        border: all(&["Passport card", "Border crossing", "Border pass", "Pogranična propusnica"]),
+        identification: all(&["Identification card"]),
+        american_cards: all(&["Identification card", "Photo card", "Services card"]),
+        visa: squeezed("Visa"),
     }
 });
+
+/// Whether a line has the title of a document of any kind.
+pub(crate) fn is_title(line: &TextLine) -> bool {
+    let print = Squeezed::new(line.compact.chars.clone());
+    VOCABULARY.titles.values().flatten().any(|title| print.has(title))
+}
 
 /// The text of all sheets as titles are looked for in it.
 struct Print {
     /// Lines one by one.
-    lines: Vec<(Counts, Vec<char>)>,
+    lines: Vec<Squeezed>,
     /// Titles that run over two lines: each line with the one that follows it below.
-    pairs: Vec<(Counts, Vec<char>)>,
+    pairs: Vec<Squeezed>,
 }
 
 impl Print {
     fn new(sheets: &[Sheet]) -> Self {
         let all = || sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright);
-        let counted = |chars: Vec<char>| (Counts::of(&chars), chars);
-        let lines = all().map(|line| counted(line.compact.chars.clone())).collect();
+        let lines = all().map(|line| Squeezed::new(line.compact.chars.clone())).collect();
         let mut pairs = Vec::new();
         for sheet in sheets {
             for upper in sheet.lines.iter().filter(|line| line.chars.len() < 40) {
@@ -86,7 +138,7 @@ impl Print {
                     let beside =
                         lower.edges.same_row(&upper.edges) && (0.0..2.0 * height).contains(&(lower.edges.left - upper.edges.right));
                     if below || beside {
-                        pairs.push(counted([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat()));
+                        pairs.push(Squeezed::new([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat()));
                     }
                 }
             }
@@ -95,23 +147,17 @@ impl Print {
     }
 
     /// How many of the phrases are printed.
-    fn count(&self, phrases: &[Vec<char>]) -> usize {
+    fn count(&self, phrases: &[Squeezed]) -> usize {
         phrases.iter().filter(|phrase| self.has(phrase)).count()
     }
 
-    fn has(&self, phrase: &[char]) -> bool {
-        // Short words are looked for exactly, and as a line of their own or its beginning or end.
-        let errors = match phrase.len() {
-            0..9 => 0,
-            9..15 => 1,
-            _ => 2,
-        };
-        let wanted = Counts::of(phrase);
-        let in_line = |(counts, line): &(Counts, Vec<char>)| {
-            counts.may_hold(&wanted, errors)
-                && find_phrase(line, phrase, errors).is_some_and(|(start, end, _)| phrase.len() >= 7 || (start == 0 && end == line.len()))
-        };
-        self.lines.iter().any(in_line) || (phrase.len() >= 9 && self.pairs.iter().any(in_line))
+    /// Whether any of the phrases is printed.
+    fn has_any(&self, phrases: &[Squeezed]) -> bool {
+        phrases.iter().any(|phrase| self.has(phrase))
+    }
+
+    fn has(&self, phrase: &Squeezed) -> bool {
+        self.lines.iter().any(|line| line.has(phrase)) || (phrase.chars.len() >= 9 && self.pairs.iter().any(|pair| pair.has(phrase)))
     }
 }
 
@@ -140,29 +186,22 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let print = Print::new(sheets);
     let vocabulary = &*VOCABULARY;
     let count = |id_type| vocabulary.titles.get(&id_type).map_or(0, |phrases| print.count(phrases));
-    let indian = print.count(&vocabulary.india) > 0;
+    let indian = print.has_any(&vocabulary.india);
     for id_type in [IdType::Pan, IdType::VoterId, IdType::Aadhaar] {
-        if count(id_type) > 0 {
+        if vocabulary.titles.get(&id_type).is_some_and(|titles| print.has_any(titles)) {
             return Class { id_type, region: Region::India, issuer: None };
         }
     }
     if indian && sheets.iter().flat_map(|sheet| &sheet.lines).any(is_aadhaar_number) {
         return Class { id_type: IdType::Aadhaar, region: Region::India, issuer: None };
     }
-    // `License` with an s is American; Canada writes `licence` and names the province.
-    let spelling = ["Driver license", "Driver's license", "Operator license", "Operator's license"]
-        .map(|title| squeeze(title).chars().collect::<Vec<_>>());
-    let border = [squeeze("Passport card"), squeeze("Border crossing"), squeeze("Border pass"), squeeze("Pogranična propusnica")];
-    if print.count(&border.map(|phrase| phrase.chars().collect())) > 0 {
+    if print.has_any(&vocabulary.border) {
         return Class { id_type: IdType::NationalId, region: Region::Elsewhere, issuer: None };
     }
-    let british = print.has(&squeeze("Licence").chars().collect::<Vec<_>>());
-    // Other states have borrowed the American title; none of the United States calls it a driving licence.
-    let driving = ["Driving licence", "Driving license"].map(|title| squeeze(title).chars().collect::<Vec<_>>());
     let american = || {
-        let titled = spelling.iter().any(|title| print.has(title));
-        let named = print.count(&vocabulary.north_america) > 0 && (titled || !driving.iter().any(|title| print.has(title)));
-        issuer.is_none() && (named || (!british && titled) || has_american_address(sheets))
+        let titled = print.has_any(&vocabulary.american_titles);
+        let named = print.has_any(&vocabulary.north_america) && (titled || !print.has_any(&vocabulary.driving));
+        issuer.is_none() && (named || (!print.has(&vocabulary.licence) && titled) || has_american_address(sheets))
     };
     let licence = count(IdType::DrivingLicence);
     if licence > 0 && count(IdType::ResidencePermit) == 0 {
@@ -174,8 +213,7 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
             Region::Elsewhere
         };
         // Cards for people who do not drive say so in words that hold those of a licence.
-        let only_identity =
-            region == Region::NorthAmerica && print.count(&[squeeze("Identification card").chars().collect()]) > 0 && licence < 2;
+        let only_identity = region == Region::NorthAmerica && print.has_any(&vocabulary.identification) && licence < 2;
         let id_type = if only_identity && count(IdType::NationalId) > 0 { IdType::NationalId } else { IdType::DrivingLicence };
         return Class { id_type, region, issuer: None };
     }
@@ -184,21 +222,20 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
         return Class { id_type: IdType::ResidencePermit, region, issuer: None };
     }
     let (passport, national_id, visa) = (count(IdType::Passport), count(IdType::NationalId), count(IdType::Visa));
-    let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&['V', 'I', 'S', 'A'])) {
+    let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&vocabulary.visa)) {
         IdType::Visa
     } else if passport > 0 && national_id <= passport {
         IdType::Passport
     } else if national_id > 0 {
         IdType::NationalId
-    } else if print.has(&['V', 'I', 'S', 'A']) {
+    } else if print.has(&vocabulary.visa) {
         IdType::Visa
     } else {
         IdType::Unknown
     };
-    let cards = ["Identification card", "Photo card", "Services card"].map(|title| squeeze(title).chars().collect());
     // A title that was not legible leaves the address to tell.
     let untitled = id_type == IdType::Unknown && issuer.is_none() && has_american_address(sheets);
-    let carded = id_type == IdType::NationalId && print.count(&cards) > 0 && american();
+    let carded = id_type == IdType::NationalId && print.has_any(&vocabulary.american_cards) && american();
     let region = if region == Region::Elsewhere && (carded || untitled) { Region::NorthAmerica } else { region };
     Class { id_type, region, issuer: None }
 }

@@ -165,6 +165,16 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// Month and year of a date whose month is printed in another script before its name in Latin letters, and how many tokens it
+/// takes: `08 3/MAR 1991` of China, where the number of the month is left, `08 6EP/MAR 91` of Ukraine.
+fn misread_month(tokens: &[Token]) -> Option<(u8, &Token, usize)> {
+    let named = (2..=3).find(|at| tokens.get(*at).is_some_and(|token| token.months.count_ones() == 1 && token.separator == '/'))?;
+    let year = tokens.get(named + 1).filter(|year| matches!(year.n_digits, 2 | 4))?;
+    let is_whole = tokens[1..=named + 1].iter().all(|token| token.joined);
+    let is_day_and_scrap = matches!(tokens[0].n_digits, 1 | 2) && matches!(tokens[1].n_digits, 1 | 2) && tokens[1].separator == ' ';
+    (is_whole && is_day_and_scrap).then(|| (tokens[named].months.trailing_zeros() as u8 + 1, year, named + 2))
+}
+
 /// Whether six digits are the year of one date and the day of the next one: `01.06.202501.06.2035`.
 fn is_year_and_day(before: &[Token], run: &[char], next: Option<&char>) -> bool {
     let [.., day, month] = before else { return false };
@@ -195,6 +205,9 @@ fn date_at(tokens: &[Token], order: Order, century: Century) -> Option<(Date, us
             if let (Some(month), true) = (one_month(&tokens[1..=named]), matches!(year.n_digits, 2 | 4)) {
                 return day(year, month, first.number?, century).map(|date| (date, named + 2));
             }
+        }
+        if let Some((month, year, taken)) = misread_month(tokens) {
+            return day(year, month, first.number?, century).map(|date| (date, taken));
         }
         // `1984-Mar-08`, as Canada writes it.
         if first.n_digits == 4 && tokens[1].months.count_ones() == 1 && tokens[2].n_digits == 2 {
@@ -297,6 +310,9 @@ mod tests {
     #[test]
     fn dates_are_found_in_every_print() {
         check("01.02.1990", "1990-02-01");
+        check("08 3/MAR 1991", "1991-03-08");
+        check("08 6EP/MAR 91", "1991-03-08");
+        check("14 12/DEC 2021", "2021-12-14");
         check("3. 14.07.1981(Utopia City)", "1981-07-14");
         check("01 01 1980", "1980-01-01");
         check("13071990", "1990-07-13");

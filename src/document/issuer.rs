@@ -31,6 +31,11 @@ pub(crate) fn issuer(sheets: &[Sheet]) -> Option<&'static str> {
     named.map(|(code, _)| code.as_str())
 }
 
+/// Whether a line has the name of a state.
+pub(crate) fn names_state(line: &TextLine) -> bool {
+    NAMES.iter().any(|(_, name)| says(line, name))
+}
+
 fn headings(sheet: &Sheet) -> impl Iterator<Item = &TextLine> {
     let lines = || sheet.lines.iter().filter(|line| !line.upright);
     let top = lines().map(|line| line.edges.top).fold(f32::INFINITY, f32::min);

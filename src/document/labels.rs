@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Number,
     /// Number of the person that identity cards carry as their own; other documents print it beside theirs.
     IdentityNumber,
+    /// Number of the card: the document's own on identity cards, another one beside a licence's.
+    CardNumber,
     /// National number of the person.
     PersonalNumber,
     /// Another number that must not be taken for the document's.
@@ -105,7 +107,7 @@ impl Kind {
             Self::IssueDate => (Shape::Date, Some(FieldName::IssueDate)),
             Self::ExpiryDate => (Shape::Date, Some(FieldName::ExpiryDate)),
             Self::Sex => (Shape::Sex, Some(FieldName::Gender)),
-            Self::Number | Self::IdentityNumber => (Shape::Number, Some(FieldName::IdNumber)),
+            Self::Number | Self::CardNumber | Self::IdentityNumber => (Shape::Number, Some(FieldName::IdNumber)),
             Self::PersonalNumber => (Shape::Number, Some(FieldName::PersonalNumber)),
             Self::OtherNumber => (Shape::Number, None),
             Self::Address => (Shape::Address, Some(FieldName::Address)),
@@ -305,15 +307,22 @@ fn find_bounded(line: &TextLine, phrase: &[char]) -> Option<(usize, usize, usize
         // A slash between two languages is often read as a letter: `NOMISURNAME`.
         let after_slash = start > 1 && matches!(compact.chars[start - 1], 'I' | '1' | 'L') && phrase.len() >= 6;
         let starts = compact.starts_word[start] || after_slash;
-        // Two letters directly before digits are the series of a number: `AD0471829` is no `Ad`.
-        let is_series = phrase.len() <= 2 && line.chars.get(compact.origin[end - 1] + 1).is_some_and(char::is_ascii_digit);
-        let ends = !is_series && compact.ends_word(end, &line.chars);
-        if (starts && (ends || phrase.len() >= 6)) || phrase.len() >= 11 {
+        let ends = !is_series(line, start, end) && compact.ends_word(end, &line.chars);
+        // What stands behind a colon is the value: `Name : S. MEENAKSHI` has no `Names`.
+        let colon = line.chars[compact.origin[start]..compact.origin[end - 1]].contains(&':');
+        if !colon && ((starts && (ends || phrase.len() >= 6)) || phrase.len() >= 11) {
             return Some((start, end, 0));
         }
         from = start + 1;
     }
     None
+}
+
+/// Whether two letters directly before digits are the series of a number: `AD0471829` is no `Ad`, `DL-0471829` no `DL`.
+fn is_series(line: &TextLine, start: usize, end: usize) -> bool {
+    let next = line.compact.origin[end - 1] + 1;
+    let digits = line.chars[next..].strip_prefix(&['-']).unwrap_or(&line.chars[next..]);
+    end - start <= 2 && digits.first().is_some_and(char::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -361,5 +370,8 @@ mod tests {
     fn words_inside_names_are_no_captions() {
         check("SEXTON", &[]);
         check("NOMURA", &[]);
+        check("AD0471829", &[]);
+        check("DL-0471829", &[]);
+        check("Name : S. MEENAKSHI", &[("Name", Kind::Name)]);
     }
 }

@@ -76,6 +76,11 @@ pub(crate) struct TextLine {
 }
 
 impl TextLine {
+    /// All of the text.
+    pub(crate) fn text(&self) -> String {
+        self.chars.iter().collect()
+    }
+
     /// The part of the text between two characters.
     pub(crate) fn slice(&self, start: usize, end: usize) -> String {
         self.chars[start.min(self.chars.len())..end.min(self.chars.len())].iter().collect()
@@ -121,6 +126,15 @@ impl Sheet {
             .collect();
         sort_by_rows(&mut lines);
         Self { side, lines }
+    }
+
+    /// The line directly below a box that begins where the box does, or at `left`.
+    pub(crate) fn below(&self, own: &Edges, left: f32) -> Option<&TextLine> {
+        self.lines.iter().find(|line| {
+            let step = line.edges.middle() - own.middle();
+            let aligned = (line.edges.left - own.left).abs().min((line.edges.left - left).abs()) < 0.8 * own.height();
+            (0.5 * own.height()..1.6 * own.height()).contains(&step) && aligned
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
     }
     let latin: String = text.chars().map(|c| if is_foreign(c) { '\n' } else { c }).collect();
     let longest = latin.split('\n').max_by_key(|part| part.chars().filter(|c| c.is_alphabetic()).count())?;
-    let name = without_title(tidy(longest));
+    let name = without_title(tidy(longest)).split(' ').map(in_capitals).collect::<Vec<_>>().join(" ");
     let letters = name.chars().filter(|c| c.is_alphabetic()).count();
     let others = name.chars().filter(|c| !c.is_alphabetic() && !matches!(c, ' ' | '-' | '\'' | '’' | '.' | ',')).count();
     if letters < 2 || others > 0 || !name.contains(char::is_uppercase) || name.chars().count() > LONGEST {
@@ -31,6 +31,13 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
     // A name is written in capitals or begins with one; recognised scribbles change case inside words.
     let odd = name.split([' ', '-', '\'', '’', '.']).filter(|word| is_odd(word)).count();
     (odd == 0).then_some(name)
+}
+
+/// A word in capitals whose `I` was read as a small `l`.
+fn in_capitals(word: &str) -> String {
+    let n_capitals = word.chars().filter(|c| c.is_uppercase()).count();
+    let others_are_capitals = word.chars().all(|c| c == 'l' || !c.is_lowercase());
+    if n_capitals >= 2 && others_are_capitals { word.replace('l', "I") } else { word.to_owned() }
 }
 
 /// The name without the title that some issuers print before it.
@@ -105,6 +112,7 @@ mod tests {
         check("O'SULLIVAN", Some("O'SULLIVAN"));
         check("CONNOR MICHAEL,JR", Some("CONNOR MICHAEL, JR"));
         check("Miss Kanlaya", Some("Kanlaya"));
+        check("GEORGlEVA", Some("GEORGIEVA"));
         check("REPUBLIC OF UTOPIA", None);
         check("DRIVER LICENSE", None);
         check("123 MAIN STREET", None);

@@ -1,5 +1,6 @@
 //! Addresses as cards of the United States and Canada print them: street lines, then city, state and postal code.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -8,6 +9,9 @@ use crate::document::layout::{Sheet, TextLine};
 
 /// Codes of states, territories and provinces, and how Quebec writes its own; `AA` stands for any on specimens.
 const STATES: &str = "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR|GU|VI|AS|MP|AA|ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU|\\(QUEBEC\\)";
+
+/// Canadian postal codes; they have no O, which is a nought misread.
+const CANADIAN: &str = "[A-Z][0-9O][A-Z] ?[0-9O][A-Z][0-9O]";
 
 /// An address and the lines it was read from.
 pub(super) struct AddressBlock {
@@ -18,7 +22,7 @@ pub(super) struct AddressBlock {
 }
 
 struct Patterns {
-    /// The line with the postal code: city, state, code.
+    /// The line with the postal code: city, state, code; a digit of the code may be missing or one too many.
     last_line: Regex,
     /// A city and a state without a code.
     city: Regex,
@@ -31,9 +35,9 @@ struct Patterns {
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Patterns {
-        last_line: regex(&format!(r"^(.*?)[ ,.]*\b?({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)[ .|IL]*$")),
+        last_line: regex(&format!(r"^(.*?)[ ,.]*({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|{CANADIAN})[ .|IL]*$")),
         city: regex(&format!(r"^[A-Z][A-Z .'-]{{2,}}, ?(?:{STATES})[.,]?$")),
-        code: regex(r"^(?:\d{5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)$"),
+        code: regex(&format!(r"^(?:\d{{5}}(?:-\d{{4}})?|{CANADIAN})$")),
         street: regex(
             r"^(?:8[. ]*)?(?:\d+|[NSEW]\d+|P\.? ?O\.? ?BOX|RR ?\d|R\.R\.|HC ?\d|BOX|APT|UNIT|STE|SUITE|#|ROOM|FL |LOT|HWY|HIGHWAY|COUNTY)",
         ),
@@ -50,19 +54,18 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
         .filter(|(_, (line, _))| !line.upright)
         .map(|(i, (line, text))| (i, line, text.as_str()))
         .collect();
-    let ends = lines.iter().find_map(|(index, _, text)| {
-        let found = PATTERNS.last_line.captures(text)?;
-        let city = found.get(1).map_or("", |city| city.as_str()).trim();
+    let ends = lines.iter().find_map(|(index, own, text)| {
+        let end = LastLine::of(text)?;
         // `4d LIC MA 12345` is a licence's number: a city has letters and does not begin with a field's number.
-        let is_city = city.chars().filter(char::is_ascii_alphabetic).count() >= 3 || city.is_empty();
-        let is_field = ["DD", "DL ", "LIC", "NO.", "4D", "5 ", "ID "].iter().any(|word| city.starts_with(word));
+        let is_city = end.city.chars().filter(char::is_ascii_alphabetic).count() >= 3 || end.city.is_empty();
+        let is_field = ["DD", "DL ", "LIC", "NO.", "4D", "5 ", "ID "].iter().any(|word| end.city.starts_with(word));
         (is_city && !is_field).then(|| {
-            let place = |group: usize| found.get(group).map_or((0, 0), |part| (part.start(), part.end()));
-            let (own, state, code) = (&sheet.lines[*index], place(2), place(3));
-            let before = own.slice(0, state.0);
+            let before = own.slice(0, end.state.start);
             let comma = if before.contains(',') { "," } else { "" };
             let before = before.trim_matches(|c: char| matches!(c, ' ' | ',' | '.'));
-            (vec![*index], city.is_empty(), format!("{before}{comma} {} {}", own.slice(state.0, state.1), own.slice(code.0, code.1)))
+            let state = own.slice(end.state.start, end.state.end);
+            let code = with_noughts(&own.slice(end.code.start, end.code.end));
+            (vec![*index], end.city.is_empty(), format!("{before}{comma} {state} {code}"))
         })
     });
     let (ending, is_without_city, tail) = ends.or_else(|| code_below(&lines))?;
@@ -115,13 +118,37 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<AddressBlo
     Some(block)
 }
 
-/// Whether a line in capitals is the last one of an American address: city, state and postal code.
+/// The last line of an address.
+struct LastLine<'a> {
+    city: &'a str,
+    /// Where the code of the state stands in the line.
+    state: Range<usize>,
+    /// Where the postal code stands in the line.
+    code: Range<usize>,
+}
+
+impl<'a> LastLine<'a> {
+    /// Parts a line in capitals and ASCII.
+    fn of(text: &'a str) -> Option<Self> {
+        let found = PATTERNS.last_line.captures(text)?;
+        Some(Self { city: found.get(1)?.as_str().trim(), state: found.get(2)?.range(), code: found.get(3)?.range() })
+    }
+}
+
+/// Whether a line in capitals is the last one of an American address, and nothing else: city, state, a blank, postal code.
 pub(crate) fn ends_in_state_and_code(text: &str) -> bool {
-    static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(&format!(r"^[A-Z][A-Z .'-]{{2,}},? ?(?:{STATES}),? (?:\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)$"))
-            .expect("the pattern is part of the program and tested")
-    });
-    WHOLE.is_match(text)
+    LastLine::of(text).is_some_and(|end| {
+        let is_city = end.city.len() >= 3 && end.city.chars().all(|c| c.is_ascii_uppercase() || matches!(c, ' ' | '.' | '\'' | '-'));
+        is_city
+            && end.code.end == text.len()
+            && text[end.state.end..end.code.start].ends_with(' ')
+            && PATTERNS.code.is_match(&text[end.code])
+    })
+}
+
+/// The postal code with noughts for its letters O, where it is a Canadian one.
+fn with_noughts(code: &str) -> String {
+    code.replace('O', "0")
 }
 
 /// City and state with the postal code on a line of its own below: their indices, that there is a city, and the text.
@@ -134,8 +161,7 @@ fn code_below(lines: &[(usize, &TextLine, &str)]) -> Option<(Vec<usize>, bool, S
                 && (0.5 * height..2.0 * height).contains(&step)
                 && (other.edges.left - line.edges.left).abs() < 2.0 * height
         })?;
-        let text = |line: &TextLine| line.chars.iter().collect::<String>();
-        Some((vec![*index, *below], false, format!("{} {}", text(line), text(code))))
+        Some((vec![*index, *below], false, format!("{} {}", line.text(), with_noughts(&code.text()))))
     })
 }
 
@@ -227,4 +253,22 @@ fn spaced(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_in_state_and_code;
+
+    #[test]
+    fn the_last_line_of_an_address_is_told_from_other_lines() {
+        let check = |text, expected| assert_eq!(ends_in_state_and_code(text), expected, "{text}");
+        check("CHARLESTON, WV 25301", true);
+        check("SALT LAKE CITY UT 84101-1234", true);
+        check("ST. JOHN'S NL A1C 2B3", true);
+        check("SOURIS PE COA 2BO", true);
+        check("4D LIC MA 12345", false);
+        check("TIRANA AL1234", false);
+        check("CHARLESTON WV 253011", false);
+        check("12 ELM STREET", false);
+    }
 }

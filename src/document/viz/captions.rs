@@ -127,6 +127,7 @@ pub(super) fn resolve_names(labels: &mut [Label]) {
             Kind::BirthDate,
             Kind::BirthYear,
             Kind::Sex,
+            Kind::CardNumber,
             Kind::Number,
             Kind::IdentityNumber,
             Kind::PersonalNumber,

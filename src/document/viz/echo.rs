@@ -99,7 +99,7 @@ fn spelled(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candi
     let mut best: Option<(f32, Candidate)> = None;
     for sheet in context.sheets {
         for line in sheet.lines.iter().filter(|line| !line.upright && line.confidence >= SURE && !is_machine_zone(line)) {
-            let text: String = line.chars.iter().collect();
+            let text = line.text();
             let Some(print) = window(&text, wanted) else { continue };
             // A line of its own is likelier to be the field than a word in a signature or a remark; small letters beside
             // capitals elsewhere are a signature.
@@ -131,7 +131,7 @@ fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candid
     let lines = context.sheets.iter().flat_map(|sheet| sheet.lines.iter().map(move |line| (sheet.side, line)));
     let mut best: Option<(usize, Candidate)> = None;
     for (side, line) in lines.filter(|(_, line)| !line.upright && line.confidence >= CLEAR && !is_machine_zone(line)) {
-        let text: String = line.chars.iter().collect();
+        let text = line.text();
         let Some(print) = person_name(&text) else { continue };
         for spelling in spellings(&print) {
             let n = spelling.chars().count();
@@ -168,7 +168,7 @@ fn scattered(context: &Context<'_>, surname: &str, given: &str) -> (Option<Candi
     let mut found: Vec<Candidate> = Vec::new();
     for sheet in context.sheets {
         for line in sheet.lines.iter().filter(|line| !line.upright && line.confidence >= SURE && !is_machine_zone(line)) {
-            let text: String = line.chars.iter().collect();
+            let text = line.text();
             let Some(print) = person_name(&text).filter(|print| squeeze(print).chars().count() >= 4) else { continue };
             let inside = spellings(&print).iter().any(|spelling| {
                 let letters: Vec<char> = spelling.chars().collect();

@@ -247,7 +247,7 @@ fn elector_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
         near && line.confidence > LEGIBLE
     });
     let line = beside.min_by(|a, b| a.edges.left.total_cmp(&b.edges.left))?;
-    let text: String = line.chars.iter().collect();
+    let text = line.text();
     Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.85 * line.confidence, line.quad))
 }
 
@@ -270,7 +270,7 @@ fn pan_name(sheet: &Sheet, texts: &[String], initial: Option<char>) -> Option<Ca
     let mut names: Vec<&TextLine> = names.map(|(line, _)| line).collect();
     names.sort_by(|a, b| a.edges.top.total_cmp(&b.edges.top));
     let line = names.into_iter().next()?;
-    let text: String = line.chars.iter().collect();
+    let text = line.text();
     let name = person_name(&text)?;
     let sure = if initial.is_none_or(|initial| begins_surname(&name, initial)) { 0.8 } else { 0.4 };
     Some(candidate(FieldName::Name, name, &text, sheet.side, sure * line.confidence, line.quad))
@@ -310,7 +310,7 @@ fn uncaptioned_birth_date(context: &Context<'_>, sheet: &Sheet, pairing: &Pairin
         return None;
     }
     let mut dates = sheet.lines.iter().filter(|line| !line.upright).filter_map(|line| {
-        let text: String = line.chars.iter().collect();
+        let text = line.text();
         Some((labelled::birth_date(context, &text)?, line, text))
     });
     let (date, line, text) = dates.next()?;

@@ -14,7 +14,7 @@ const MOST_LINES: usize = 9;
 /// The address, the index of its first line, and the name of the relative it begins with (`S/O Ram Kumar`).
 pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, usize, Option<String>)> {
     static CAPTION: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b(?:ADDRESS|ADDRES5|ADD)\b[ ]*[:.]?[ ]*|ADDRESS[:.]").expect("tested"));
+        LazyLock::new(|| Regex::new(r"\b(?:(?:PERMANENT|PRESENT) )?(?:ADDRESS|ADDRES5|ADD)\b[ ]*[:.]?[ ]*|ADDRESS[:.]").expect("tested"));
     static PIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[^0-9])\d{3} ?\d{3}(?:[^0-9]|$)").expect("tested"));
     let caption = texts.iter().enumerate().find_map(|(index, text)| {
         let hit = CAPTION.find(text).filter(|_| !text.contains("PLACE") && !text.contains("MAIL"))?;
@@ -47,7 +47,7 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
             .min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()));
         let Some((index, line)) = next else { break };
         used.push(index);
-        let text: String = line.chars.iter().collect();
+        let text = line.text();
         if stops(&texts[index]) {
             break;
         }
@@ -74,7 +74,7 @@ fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))>
     let below = sheet.lines.iter().enumerate().filter(|(_, line)| {
         (line.edges.left - own.left).abs() < 2.0 * height && (0.5 * height..3.0 * height).contains(&(line.edges.middle() - own.middle()))
     });
-    let named = below.filter(|(_, line)| person_name(&line.chars.iter().collect::<String>()).is_some());
+    let named = below.filter(|(_, line)| person_name(&line.text()).is_some());
     let (name, line) = named.min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()))?;
     Some((name, (0, line.chars.len())))
 }

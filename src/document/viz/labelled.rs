@@ -14,7 +14,7 @@ use crate::document::person_name::{person_name, reading_order};
 use crate::document::text::fold;
 
 use super::pairs::{Pair, Pairing};
-use super::two_scripts::{latin_half, latin_lines};
+use super::two_scripts::{is_echo, latin_half, latin_lines};
 use super::{Context, candidate, shape};
 
 /// Confidence of a value that stands where it is expected; what stands less well gets less.
@@ -40,7 +40,8 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
     names(context, sheet, pairing, &mut push);
     // A licence or a passport has a number beside its holder's.
-    let is_numbered = pairing.pairs.iter().any(|pair| pair.kind == Kind::Number);
+    let is_licence = context.class.id_type == IdType::DrivingLicence;
+    let is_numbered = pairing.pairs.iter().any(|pair| pair.kind == Kind::Number || (pair.kind == Kind::CardNumber && !is_licence));
     let announced = if is_numbered { None } else { announced_number(sheet, pairing) };
     let is_other = match context.class.id_type {
         IdType::Passport => true,
@@ -49,10 +50,15 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             false
         }
     };
-    for pair in &pairing.pairs {
+    for pair in pairing.pairs.iter().filter(|pair| pair.kind != Kind::CardNumber || !is_licence) {
         let (shape, Some(field)) = pair.kind.value() else { continue };
         let value = match shape {
             Shape::Name => read_name(context, &pair.text),
+            // Ethiopia prints the date in its own calendar, a stroke, and then the date that is meant here.
+            Shape::Date if field == FieldName::DateOfBirth && context.class.issuer == Some("ETH") => {
+                let line = sheet.lines[pair.line].text();
+                birth_date(context, line.rsplit('|').next().unwrap_or_default()).map(iso)
+            }
             Shape::Date if field == FieldName::DateOfBirth => birth_date(context, &pair.text).map(iso),
             Shape::Date => any_date(context, &pair.text),
             Shape::Year => year(&pair.text, context.today),
@@ -68,7 +74,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
         let field = if pair.kind == Kind::IdentityNumber && is_other { FieldName::PersonalNumber } else { field };
         push(field, value, pair);
     }
-    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::IdentityNumber))
+    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::CardNumber | Kind::IdentityNumber))
         && context.class.id_type != IdType::Passport
     {
         candidates.extend(announced.or_else(|| lone_number(sheet, pairing)));
@@ -82,7 +88,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
 fn free<'a>(sheet: &'a Sheet, pairing: &'a Pairing) -> impl Iterator<Item = (&'a TextLine, String)> {
     let taken = |index| pairing.pairs.iter().any(|pair| pair.line == index && pair.kind != Kind::Other);
     let lines = sheet.lines.iter().enumerate().filter(move |(index, line)| !line.upright && !taken(*index));
-    lines.map(|(_, line)| (line, line.chars.iter().collect::<String>()))
+    lines.map(|(_, line)| (line, line.text()))
 }
 
 /// The number behind `No.` alone.
@@ -137,24 +143,23 @@ fn beside(sheet: &Sheet, line: &TextLine) -> Option<String> {
     let gap = |other: &TextLine| other.edges.left - line.edges.right;
     let height = line.edges.height();
     let row = sheet.lines.iter().filter(|other| other.edges.same_row(&line.edges) && (-0.3 * height..4.0 * height).contains(&gap(other)));
-    row.min_by(|a, b| gap(a).total_cmp(&gap(b))).map(|other| other.chars.iter().collect())
+    row.min_by(|a, b| gap(a).total_cmp(&gap(b))).map(TextLine::text)
 }
 
 /// Surname, given names and the whole name.
 fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pair)) {
-    let is_bulgarian = sheet.lines.iter().any(|line| line.compact.chars.ends_with(&['B', 'U', 'L', 'G', 'A', 'R', 'I', 'A']));
-    let read = |pair: &Pair| read_name(context, &pair.text);
+    let read = |pair: &Pair| latin_below(context, sheet, pair).or_else(|| read_name(context, &pair.text));
     let with = |first: String, more: Option<String>| more.map_or(first.clone(), |more| format!("{first} {more}"));
     // Residence permits print the surname first, by a regulation of the Union, and so do passports.
     let is_surname_first = matches!(context.class.id_type, IdType::ResidencePermit | IdType::Passport);
     let surname = pairing.best(Kind::Surname);
     let given = pairing.best(Kind::GivenNames);
     // Bulgaria prints the father's name as one of the holder's own, between the two others.
-    let middle = pairing.best(Kind::MiddleName).or_else(|| pairing.best(Kind::Relative).filter(|_| is_bulgarian));
+    let middle = pairing.best(Kind::MiddleName).or_else(|| pairing.best(Kind::Relative).filter(|_| context.class.issuer == Some("BGR")));
     let read_surname = |pair: &Pair| {
         // A name at birth follows on a line of its own now and then.
         let lines: Vec<&str> = pair.text.lines().filter(|line| !is_birth_name(line)).collect();
-        read_name(context, &lines.join("\n"))
+        latin_below(context, sheet, pair).or_else(|| read_name(context, &lines.join("\n")))
     };
     let surname_text = surname.and_then(read_surname).map(|first| with(first, pairing.best(Kind::SecondSurname).and_then(read)));
     let given_text = given.and_then(read).map(|first| with(first, middle.and_then(read)));
@@ -204,6 +209,12 @@ fn read_name(context: &Context<'_>, text: &str) -> Option<String> {
     let issuer = context.class.issuer;
     let lines: Vec<&str> = text.lines().map(|line| latin_half(line, issuer)).collect();
     person_name(&latin_lines(&lines, issuer).join(" "))
+}
+
+/// The name in Latin letters below the same in another script, where values stand beside their captions.
+fn latin_below(context: &Context<'_>, sheet: &Sheet, pair: &Pair) -> Option<String> {
+    let below = sheet.below(&pair.edges, pair.edges.left)?.text();
+    person_name(&below).filter(|_| is_echo(&pair.text, &below, context.class.issuer))
 }
 
 /// A name of two lines, the surname on the first.

@@ -19,6 +19,7 @@ mod shape;
 mod split_lines;
 mod town;
 mod two_scripts;
+mod uncaptioned;
 
 use time::Date;
 
@@ -79,8 +80,11 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
         candidates.extend(town::read(context));
     }
     candidates.extend(echo::read(context));
-    // Elector's cards print the date on which their holder was of age, and more.
-    if context.class.region != Region::India {
+    if context.class.region == Region::Elsewhere {
+        candidates.extend(uncaptioned::read(context, &pairings, &candidates));
+    }
+    // Elector's cards print the date on which their holder was of age, and more; Ethiopia prints dates of two calendars.
+    if context.class.region != Region::India && context.class.issuer != Some("ETH") {
         doubt_births(context, &mut candidates);
     }
     candidates
@@ -91,7 +95,7 @@ fn doubt_births(context: &Context<'_>, candidates: &mut [Candidate]) {
     let century = Century::Past(context.today);
     let lines = context.sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright && line.confidence > LEGIBLE);
     let dates = lines.flat_map(|line| {
-        let text: String = line.chars.iter().collect();
+        let text = line.text();
         let found = find_dates(&text, context.order(), century);
         // Two digits of a year may be of this century or the last one, and eight digits may be anything.
         let is_clear = |found: &&Found| text.chars().skip(found.start).take(found.end - found.start).any(|c| !c.is_ascii_digit());

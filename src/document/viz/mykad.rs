@@ -30,13 +30,13 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
 }
 
 fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
-    let texts: Vec<String> = sheet.lines.iter().map(|line| line.chars.iter().collect()).collect();
+    let texts: Vec<String> = sheet.lines.iter().map(TextLine::text).collect();
     let numbered = sheet.lines.iter().zip(&texts).find_map(|(line, text)| Some((line, text, NUMBER.captures(text)?)));
     let Some((number_line, number, parts)) = numbered else { return Vec::new() };
     let part = |group| parts.get(group).map_or("", |part| part.as_str());
     let mut found = Vec::new();
     let mut push = |name, value: Option<String>, line: &TextLine, sure: f32| {
-        let raw: String = line.chars.iter().collect();
+        let raw = line.text();
         let read = value.map(|value| candidate(name, value, &raw, sheet.side, sure * line.confidence, line.quad));
         found.extend(read.map(|mut read| {
             read.checks.push(Check::FormatOk);

@@ -77,16 +77,17 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
             let line = &sheet.lines[field.line];
             let is_to_end = field.end == line.chars.len();
             let text = if is_to_end { name_line(sheet, line, field.start) } else { line.slice(field.start, field.end) };
-            let below = below(sheet, field.line).filter(|other| latin_lines(&[&text, &text_of(other)], issuer).len() == 1);
+            let value_left = line.edges_of(skipped(line), line.chars.len()).left;
+            let below = sheet.below(&line.edges, value_left).filter(|other| latin_lines(&[&text, &other.text()], issuer).len() == 1);
             match below {
-                Some(other) => Some((person_name(&text_of(other))?, other)),
+                Some(other) => Some((person_name(&other.text())?, other)),
                 None => Some((name_of(&text)?, line)),
             }
         })
     };
     let mut push = |name, value: Option<(String, &TextLine)>, sure: f32| {
         let (value, line) = value?;
-        let raw: String = line.chars.iter().collect();
+        let raw = line.text();
         found.push(candidate(name, value.clone(), &raw, sheet.side, sure * line.confidence, line.quad));
         Some(value)
     };
@@ -123,29 +124,13 @@ fn address_of<'a>(sheet: &'a Sheet, coded: &[Coded]) -> Option<(String, &'a Text
         let height = last.edges.height();
         (0.5 * height..1.5 * height).contains(&step) && (line.edges.left - value.left).abs() < 1.2 * height
     }) {
-        if line.upright || coded.iter().any(|other| other.line == index) || has_stopword(&text_of(line)) {
+        if line.upright || coded.iter().any(|other| other.line == index) || has_stopword(&line.text()) {
             break;
         }
-        text = format!("{text}\n{}", text_of(line));
+        text = format!("{text}\n{}", line.text());
         last = line;
     }
     Some((address(&text).filter(|text| text.chars().count() > 5 && !has_stopword(text))?, first))
-}
-
-fn text_of(line: &TextLine) -> String {
-    line.chars.iter().collect()
-}
-
-/// The line directly below another one that begins where its value does.
-fn below(sheet: &Sheet, index: usize) -> Option<&TextLine> {
-    let own = &sheet.lines[index];
-    let height = own.edges.height();
-    let value = own.edges_of(skipped(own), own.chars.len()).left;
-    sheet.lines.iter().find(|line| {
-        let step = line.edges.middle() - own.edges.middle();
-        let aligned = (line.edges.left - own.edges.left).abs().min((line.edges.left - value).abs()) < 0.8 * height;
-        (0.5 * height..1.6 * height).contains(&step) && aligned
-    })
 }
 
 /// The fields that tell a licence's column of values.
@@ -156,7 +141,7 @@ const FIELDS: [&str; 6] = ["1", "2", "3", "4A", "4B", "5"];
 fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
     let lines = || sheet.lines.iter().enumerate().filter(|(_, line)| !line.upright);
     let date_of = |line: &TextLine| {
-        let text: String = line.chars.iter().collect();
+        let text = line.text();
         find_date(&text, Order::DayFirst, Century::Past(context.today)).filter(|_| text.chars().filter(char::is_ascii_digit).count() >= 6)
     };
     let field = |code: &str, index: usize| Coded {

@@ -50,6 +50,12 @@ impl Pairing {
     pub(crate) fn announces(&self, kind: Kind) -> bool {
         self.announced.contains(&kind)
     }
+
+    /// Whether it has a caption of the holder's name or of a part of it.
+    pub(crate) fn announces_name(&self) -> bool {
+        let is_name = |kind: &Kind| kind.value().0 == Shape::Name && !matches!(kind, Kind::OtherName | Kind::Relative);
+        self.announced.iter().any(is_name)
+    }
 }
 
 /// Heights of a line between a caption and the name below it, at the most.
@@ -222,7 +228,11 @@ fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f
 fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
     let mut votes = [0_usize; 3];
     for (index, label) in labels.iter().enumerate() {
-        if !matches!(label.kind, Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number | Kind::IdentityNumber) {
+        let is_telling = matches!(
+            label.kind,
+            Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number | Kind::CardNumber | Kind::IdentityNumber
+        );
+        if !is_telling {
             continue;
         }
         let best = bids.iter().filter(|bid| bid.label == index).min_by(|a, b| a.cost.total_cmp(&b.cost));

@@ -56,7 +56,8 @@ pub(crate) fn sex(text: &str) -> Option<&'static str> {
     }
     let folded = fold(text);
     let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() || words.len() > 3 {
+    // Norway prints four letters, in as many languages.
+    if words.is_empty() || words.len() > 4 || (words.len() == 4 && words.iter().any(|word| word.len() > 1)) {
         return None;
     }
     words.iter().rev().find_map(|word| international(word)).or_else(|| words.iter().find_map(|word| national(word)))
@@ -160,6 +161,8 @@ mod tests {
         check("Ž/F", Some("F"));
         check("K/M", Some("M"));
         check("VIF", Some("F"));
+        check("K/K/N/F", Some("F"));
+        check("SEE PAGE 2 F", None);
         check("m", None);
         check("FEMALE", Some("F"));
         check("पुरुष / MALE", Some("M"));

@@ -13,7 +13,7 @@ pub(super) fn name_line(sheet: &Sheet, line: &TextLine, start: usize) -> String 
     let mut text = line.slice(start, line.chars.len());
     let mut last = line.edges;
     while let Some(next) = sheet.lines.iter().find(|next| !next.upright && is_next_word(&last, &next.edges)) {
-        let more: String = next.chars.iter().collect();
+        let more = next.text();
         if !goes_on(&text, &more) {
             break;
         }
@@ -27,7 +27,7 @@ pub(super) fn name_line(sheet: &Sheet, line: &TextLine, start: usize) -> String 
 pub(super) fn number_line(sheet: &Sheet, line: &TextLine, start: usize) -> String {
     let text = line.slice(start, line.chars.len());
     let mut next = sheet.lines.iter().filter(|next| !next.upright && is_next_word(&line.edges, &next.edges));
-    match next.next().map(|next| next.chars.iter().collect::<String>()).filter(|more| is_next_group(&text, more)) {
+    match next.next().map(|next| next.text()).filter(|more| is_next_group(&text, more)) {
         Some(more) => format!("{text} {more}"),
         None => text,
     }

@@ -52,7 +52,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Option<Candidate> {
         let mut parts: Vec<&TextLine> = vec![town, street];
         parts.extend(state.map(|(line, _)| line));
         parts.sort_by(|a, b| a.edges.middle().total_cmp(&b.edges.middle()));
-        let text = parts.iter().map(|line| line.chars.iter().collect::<String>()).collect::<Vec<_>>().join("\n");
+        let text = parts.iter().map(|line| line.text()).collect::<Vec<_>>().join("\n");
         let confidence = parts.iter().map(|line| line.confidence).fold(1.0, f32::min);
         Some(candidate(FieldName::Address, address(&text)?, &text, sheet.side, 0.65 * confidence, street.quad))
     })

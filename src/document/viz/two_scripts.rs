@@ -12,9 +12,14 @@ const MORE_OR_LESS: f32 = 0.5;
 /// they were recognised. One of three hundred pairs of other names costs less, hence the list of states.
 const MOST_COST: f32 = 0.4;
 
+/// Whether a state (ISO 3166-1 alpha-3) prints names in Latin letters beside those of another script.
+pub(super) fn has_two_scripts(issuer: &str) -> bool {
+    STATES.contains(&issuer)
+}
+
 /// The lines of a name without those that say the next one in another script.
 pub(super) fn latin_lines<'a>(lines: &[&'a str], issuer: Option<&str>) -> Vec<&'a str> {
-    if !issuer.is_some_and(|issuer| STATES.contains(&issuer)) {
+    if !issuer.is_some_and(has_two_scripts) {
         return lines.to_vec();
     }
     // What stands above the Latin letters is the other script, also where it is hardly legible.
@@ -30,7 +35,7 @@ pub(super) fn latin_lines<'a>(lines: &[&'a str], issuer: Option<&str>) -> Vec<&'
 
 /// The Latin half of a line that has the name in both scripts: `TKAYEHKO/TKACHENKO`, `HEBEHA NEVENA`; else the line.
 pub(super) fn latin_half<'a>(text: &'a str, issuer: Option<&str>) -> &'a str {
-    if !issuer.is_some_and(|issuer| STATES.contains(&issuer)) {
+    if !issuer.is_some_and(has_two_scripts) {
         return text;
     }
     if let Some((before, after)) = text.split_once('/') {
@@ -44,10 +49,15 @@ pub(super) fn latin_half<'a>(text: &'a str, issuer: Option<&str>) -> &'a str {
     if echoes(before, after) { after.trim_start() } else { text }
 }
 
+/// Whether `latin` says what `other` does, on a document that prints names in two scripts.
+pub(super) fn is_echo(other: &str, latin: &str, issuer: Option<&str>) -> bool {
+    issuer.is_some_and(has_two_scripts) && echoes(other, latin)
+}
+
 /// Whether every word of `latin` is a word of `other` in another script; a name that is the same in both is no echo.
 pub(super) fn echoes(other: &str, latin: &str) -> bool {
     let (other, latin) = (letters(other), letters(latin));
-    !latin.is_empty() && other.len() >= latin.len() && latin.iter().all(|word| other.iter().any(|seen| is_echo(seen, word)))
+    !latin.is_empty() && other.len() >= latin.len() && latin.iter().all(|word| other.iter().any(|seen| is_word_echo(seen, word)))
 }
 
 fn letters(text: &str) -> Vec<Vec<char>> {
@@ -56,7 +66,7 @@ fn letters(text: &str) -> Vec<Vec<char>> {
 }
 
 /// Whether a word is what is left of another one in Cyrillic or Greek letters.
-fn is_echo(seen: &[char], latin: &[char]) -> bool {
+fn is_word_echo(seen: &[char], latin: &[char]) -> bool {
     // Cyrillic and Greek write with one letter what takes two in Latin, hardly ever the other way round.
     let is_as_long = (latin.len().saturating_sub(3)..=latin.len() + 1).contains(&seen.len());
     if latin.len() < 3 || seen.len() < 3 || !is_as_long {

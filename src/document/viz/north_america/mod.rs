@@ -31,7 +31,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut push = |name, value: String, line: usize, confidence: f32| {
         let line = &sheet.lines[line];
-        let raw: String = line.chars.iter().collect();
+        let raw = line.text();
         found.push(candidate(name, value, &raw, sheet.side, confidence * line.confidence, line.quad));
     };
     let address = find_address(sheet, &card.texts);
@@ -148,7 +148,7 @@ impl Card<'_> {
     }
 
     fn text(&self, index: usize) -> String {
-        self.sheet.lines[index].chars.iter().collect()
+        self.sheet.lines[index].text()
     }
 
     fn sex(&self) -> Option<(&'static str, usize)> {
