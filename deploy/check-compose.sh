@@ -176,6 +176,7 @@ run() {
   look_at_prometheus
   bind_events
   "${compose[@]}" exec -T worker idmill doctor >"$private/doctor.log" || { cat "$private/doctor.log" >&2 && fail "the doctor is not content"; }
+  quietly "${compose[@]}" exec -T rabbitmq rabbitmq-diagnostics alarms
   say "A document was read by worker and API, Prometheus has scraped them, $(tail -n 1 "$private/doctor.log")"
   step "Breaking it on purpose"
   break_it

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, Connection, Consumer};
+use lapin::{Channel, Connection, Consumer, ErrorKind, Event};
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -55,9 +55,17 @@ impl Session {
         let mut events = connection.events_listener();
         let notice = lost.clone();
         tokio::spawn(async move {
-            let broken = async { while !matches!(events.next().await, Some(lapin::Event::Error(_)) | None) {} };
+            let broken = async {
+                loop {
+                    match events.next().await {
+                        Some(Event::Error(error)) => return end(&notice, &error),
+                        Some(_) => {}
+                        None => return notice.cancel(),
+                    }
+                }
+            };
             tokio::select! {
-                () = broken => notice.cancel(),
+                () = broken => {}
                 () = notice.cancelled() => {}
             }
         });
@@ -148,8 +156,8 @@ impl Session {
     async fn unless_lost<T>(&self, call: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, SessionLost> {
         tokio::select! {
             biased;
-            answer = call => answer.map_err(|_| {
-                self.lost.cancel();
+            answer = call => answer.map_err(|error| {
+                end(&self.lost, &error);
                 SessionLost
             }),
             () = self.lost.cancelled() => Err(SessionLost),
@@ -170,11 +178,24 @@ impl Deliveries {
         match self.consumer.next().await {
             Some(Ok(delivery)) => Some(Delivery::new(delivery, self.lease.clone())),
             // The channel is closed, by the broker's consumer time-out for example: every lease on it is void.
-            Some(Err(_)) => {
-                self.lease.lost.cancel();
+            Some(Err(error)) => {
+                end(&self.lease.lost, &error);
                 None
             }
             None => None,
         }
     }
+}
+
+/// Ends the session, and says why unless it has ended already.
+fn end(lost: &CancellationToken, error: &lapin::Error) {
+    if !lost.is_cancelled() {
+        let reason = match error.kind() {
+            // These could quote what was read or written.
+            ErrorKind::ParsingError(_) | ErrorKind::SerialisationError(_) => "a frame makes no sense".to_owned(),
+            _ => error.to_string(),
+        };
+        tracing::warn!(reason, "the session with the broker ends");
+    }
+    lost.cancel();
 }

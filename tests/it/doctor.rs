@@ -17,7 +17,7 @@ use crate::stage::{Stage, environment};
 use crate::worker_process::OwnBroker;
 
 /// Makes the queues that a worker with default settings makes.
-async fn make_topology(stage: &Stage) {
+pub(crate) async fn make_topology(stage: &Stage) {
     let connector = Connector::new(config::Broker { url: stage.amqp_url.clone(), ..config::Broker::default() });
     let connection = connector.connect(Role::Operate).await.unwrap();
     let holds = config::Retry::default().schedule().rungs();

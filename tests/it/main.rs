@@ -10,6 +10,7 @@ mod stage;
 mod worker_process;
 
 mod api;
+mod autoscale;
 mod broker;
 mod dead;
 mod doctor;

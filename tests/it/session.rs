@@ -11,6 +11,7 @@ use lapin::BasicProperties;
 use tokio_util::sync::CancellationToken;
 
 use crate::stage::Stage;
+use crate::worker_process::OwnBroker;
 
 /// Jobs in flight of each consumer.
 const PREFETCH: u16 = 4;
@@ -85,4 +86,15 @@ async fn a_consumer_that_is_finished_amid_the_flow_gives_nothing_back() {
     stage.until("every job was delivered", async || n_settled() >= n_published).await;
     assert_eq!(settled.n_again.load(Ordering::SeqCst), 0, "of {n_published} jobs");
     rest.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_why_a_session_ended() {
+    let broker = OwnBroker::start();
+    let stage = Stage::on_broker(broker.url()).await;
+    let worker = stage.worker().start().await;
+    broker.ctl(&["close_all_connections", "maintenance tonight"]);
+    stage.until("the worker is back", async || worker.log().matches("\"connected to the broker\"").count() == 2).await;
+    let ended: Vec<_> = worker.log().lines().filter(|line| line.contains("the session with the broker ends")).map(str::to_owned).collect();
+    assert!(ended.len() == 1 && ended[0].contains("maintenance tonight"), "{ended:?}");
 }
