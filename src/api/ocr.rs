@@ -233,7 +233,7 @@ fn code_of(fault: ImageError) -> Code {
         ImageError::Empty => Code::ImageMissing,
         ImageError::NotAnImage | ImageError::Unsupported(_) => Code::ImageUnsupported,
         ImageError::Corrupt => Code::ImageCorrupt,
-        ImageError::TooManyPixels { .. } => Code::ImageTooLarge,
+        ImageError::TooManyPixels { .. } | ImageError::TooDeep { .. } => Code::ImageTooLarge,
         ImageError::TooSmall => Code::ImageTooSmall,
     }
 }

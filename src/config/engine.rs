@@ -12,7 +12,8 @@ pub struct Engine {
     pub dir: Option<PathBuf>,
     /// Engine instances, one thread each; 0 takes one per core.
     pub instances: usize,
-    /// Largest image in pixels, decided from the header.
+    /// Largest image in pixels, decided from the header. Decoded it may take four bytes for each of them: with 16 bits a channel
+    /// an image may have half or two thirds as many.
     pub max_pixels: u64,
     /// Files (PEM or DER) with the certificates or public keys that sign Aadhaar codes, expired ones too. A code signed by
     /// one of them is believed before anything else on the document; without keys no code counts as signed.

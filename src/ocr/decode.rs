@@ -14,6 +14,13 @@ pub struct Limits {
     pub max_pixels: u64,
 }
 
+/// Bytes of a decoded pixel that the limit is made for: colour with transparency, 8 bits each. It is memory that the limit
+/// guards, so that an image with 16 or 32 bits a channel may have fewer pixels.
+const MAX_PIXEL_BYTES: u64 = 4;
+
+/// Bytes that [`media_type`] wants to see to decide for sure.
+pub(crate) const SNIFF_BYTES: usize = 12;
+
 /// Below this short side no line of a document is legible.
 const MIN_SIDE: u32 = 32;
 
@@ -33,6 +40,10 @@ fn open(bytes: &[u8], limits: Limits) -> Result<impl ImageDecoder, ImageError> {
     if pixels > limits.max_pixels {
         return Err(ImageError::TooManyPixels { pixels, limit: limits.max_pixels });
     }
+    let (decoded, limit) = (decoder.total_bytes(), limits.max_pixels.saturating_mul(MAX_PIXEL_BYTES));
+    if decoded > limit {
+        return Err(ImageError::TooDeep { bytes: decoded, limit });
+    }
     if width.min(height) < MIN_SIDE {
         return Err(ImageError::TooSmall);
     }
@@ -51,7 +62,15 @@ pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageErro
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| ImageError::Corrupt)?;
     picture.apply_orientation(orientation);
-    Ok(if picture.color().has_alpha() { on_white(&picture) } else { picture.into_rgb8() })
+    Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
+}
+
+/// The media type of an image, `image/jpeg` for example, by its first [`SNIFF_BYTES`].
+///
+/// # Errors
+/// They are not those of a format that is read here.
+pub(crate) fn media_type(start: &[u8]) -> Result<&'static str, ImageError> {
+    sniff(start).map(|format| format.to_mime_type())
 }
 
 /// What the first bytes say the format is; a name or a declared type is never asked.
@@ -77,7 +96,8 @@ fn sniff(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
     }
     Err(ImageError::Unsupported(match bytes.get(4..12) {
         Some(b"ftypavif" | b"ftypavis") => "AVIF",
-        Some(brand) if brand.starts_with(b"ftyp") => "HEIC",
+        // What phones write; other brands are films.
+        Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypheim" | b"ftypheis" | b"ftypmif1" | b"ftypmsf1") => "HEIC",
         _ if starts(b"%PDF") => "PDF",
         _ if starts(b"GIF8") => "GIF",
         _ if starts(b"\xFF\x0A") || starts(b"\0\0\0\x0CJXL ") => "JPEG XL",
@@ -106,8 +126,8 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     false
 }
 
-fn on_white(picture: &DynamicImage) -> RgbImage {
-    let rgba = picture.to_rgba8();
+fn on_white(picture: DynamicImage) -> RgbImage {
+    let rgba = picture.into_rgba8();
     let mut flat = RgbImage::new(rgba.width(), rgba.height());
     for (to, from) in flat.pixels_mut().zip(rgba.pixels()) {
         let [r, g, b, alpha] = from.0.map(u32::from);
@@ -138,9 +158,38 @@ mod tests {
     }
 
     #[test]
+    fn the_first_bytes_tell_the_media_type() {
+        for (format, expected) in [
+            (ImageFormat::Jpeg, "image/jpeg"),
+            (ImageFormat::Png, "image/png"),
+            (ImageFormat::WebP, "image/webp"),
+            (ImageFormat::Tiff, "image/tiff"),
+            (ImageFormat::Bmp, "image/bmp"),
+        ] {
+            assert_eq!(media_type(&encoded(80, 60, format)[..SNIFF_BYTES]), Ok(expected));
+        }
+        assert_eq!(media_type(b"MM\0*\0\0\0\x08"), Ok("image/tiff"));
+    }
+
+    #[test]
     fn the_limit_is_decided_from_the_header() {
         let bytes = encoded(200, 100, ImageFormat::Png);
         assert_eq!(decode(&bytes[..60], LIMITS), Err(ImageError::TooManyPixels { pixels: 20_000, limit: 10_000 }));
+    }
+
+    #[test]
+    fn deep_pixels_count_by_their_bytes() {
+        for (colour, format, bytes) in
+            [(image::ColorType::Rgba16, ImageFormat::Png, 80 * 60 * 8), (image::ColorType::Rgba32F, ImageFormat::Tiff, 80 * 60 * 16)]
+        {
+            let mut encoded = Vec::new();
+            DynamicImage::new(80, 60, colour).write_to(&mut Cursor::new(&mut encoded), format).unwrap();
+            let enough = Limits { max_pixels: bytes / 4 };
+            assert_eq!(decode(&encoded, enough).unwrap().dimensions(), (80, 60));
+            // There is room for the pixels, and for their bytes there is not.
+            let short = Limits { max_pixels: bytes / 4 - 1 };
+            assert_eq!(decode(&encoded, short), Err(ImageError::TooDeep { bytes, limit: bytes - 4 }));
+        }
     }
 
     #[test]
@@ -161,12 +210,14 @@ mod tests {
         check(b"GIF89a....", ImageError::Unsupported("GIF"));
         check(b"\0\0\0\x18ftypheic\0\0\0\0", ImageError::Unsupported("HEIC"));
         check(b"\0\0\0\x18ftypavif\0\0\0\0", ImageError::Unsupported("AVIF"));
+        check(b"\0\0\0\x18ftypisom\0\0\0\0", ImageError::NotAnImage);
+        check(b"RIFF\x24\0\0\0WAVEfmt ", ImageError::NotAnImage);
         check(&encoded(20, 20, ImageFormat::Png), ImageError::TooSmall);
     }
 
     #[test]
     fn transparent_pixels_are_white() {
         let clear = image::RgbaImage::from_pixel(40, 40, image::Rgba([0, 0, 0, 0]));
-        assert_eq!(on_white(&DynamicImage::ImageRgba8(clear)).get_pixel(3, 3).0, [255, 255, 255]);
+        assert_eq!(on_white(DynamicImage::ImageRgba8(clear)).get_pixel(3, 3).0, [255, 255, 255]);
     }
 }

@@ -21,6 +21,14 @@ pub enum ImageError {
         /// The limit that was in force.
         limit: u64,
     },
+    /// Few enough pixels, and more bytes for each of them than the limit allows; decided from the header too.
+    #[error("the image takes {bytes} bytes decoded, the limit is {limit}: send 8 bits a channel")]
+    TooDeep {
+        /// Bytes of the decoded image as the header states them.
+        bytes: u64,
+        /// The limit that was in force.
+        limit: u64,
+    },
     /// Too few pixels for any text to be legible.
     #[error("the image is too small to hold a document")]
     TooSmall,

@@ -31,6 +31,7 @@ mod zone_box;
 
 pub use codes::find as find_codes;
 pub use decode::{Limits, inspect};
+pub(crate) use decode::{SNIFF_BYTES, media_type};
 pub use draw::{Canvas, Colour};
 pub use engine::{Engine, OcrError, Original};
 pub use error::ImageError;

@@ -2,7 +2,6 @@
 
 pub mod embedded;
 mod http_date;
-pub mod media;
 mod order;
 pub mod remote;
 mod source;

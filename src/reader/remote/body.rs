@@ -13,7 +13,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use crate::failure::{Class, Dependency, Failure};
-use crate::reader::media::{MediaType, SNIFF_BYTES};
+use crate::ocr::{SNIFF_BYTES, media_type};
 use crate::reader::{ImageSource, OpenImage};
 
 /// Most bytes that become base64 text at once; a multiple of three, so that nothing is left over between pieces.
@@ -24,7 +24,8 @@ static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 
 /// An opened image whose first bytes were looked at.
 pub struct CheckedImage {
-    media: MediaType,
+    /// As it stands in a `data:` URI.
+    media_type: &'static str,
     len: u64,
     /// The bytes that were read to look at, then the rest.
     chunks: BoxStream<'static, Result<Bytes, Failure>>,
@@ -46,13 +47,8 @@ pub async fn open_checked(source: &ImageSource, max_bytes: u64) -> Result<Checke
         start.extend_from_slice(&chunk[..chunk.len().min(SNIFF_BYTES - start.len())]);
         seen.push(chunk);
     }
-    match MediaType::sniff(&start) {
-        Some(media) if media.is_supported() => {
-            Ok(CheckedImage { media, len, chunks: stream::iter(seen.into_iter().map(Ok)).chain(chunks).boxed() })
-        }
-        Some(media) => Err(Failure::new(Class::BadImage, format!("images of type {} are not supported", media.mime()))),
-        None => Err(Failure::new(Class::BadImage, "the object is no JPEG, PNG, WebP or TIFF image")),
-    }
+    let media_type = media_type(&start).map_err(|fault| Failure::new(Class::BadImage, fault.to_string()))?;
+    Ok(CheckedImage { media_type, len, chunks: stream::iter(seen.into_iter().map(Ok)).chain(chunks).boxed() })
 }
 
 /// A request body with its exact length.
@@ -78,9 +74,9 @@ pub fn body(spelling: Spelling, front: CheckedImage, back: Option<CheckedImage>)
         Spelling::Camel => ("frontPart", "backPart"),
         Spelling::Lower => ("frontpart", "backpart"),
     };
-    let mut parts = vec![text(format!(r#"{{"{front_key}":"data:{};base64,"#, front.media.mime())), encoded(front)];
+    let mut parts = vec![text(format!(r#"{{"{front_key}":"data:{};base64,"#, front.media_type)), encoded(front)];
     if let Some(back) = back {
-        parts.push(text(format!(r#"","{back_key}":"data:{};base64,"#, back.media.mime())));
+        parts.push(text(format!(r#"","{back_key}":"data:{};base64,"#, back.media_type)));
         parts.push(encoded(back));
     }
     parts.push(text(r#""}"#.to_owned()));
@@ -216,6 +212,16 @@ mod tests {
                 assert_eq!(json["backPart"], if one_sided { serde_json::Value::Null } else { uri.into() });
             });
         }
+    }
+
+    #[test]
+    fn whatever_the_engine_reads_is_sent() {
+        run(async {
+            for (start, media_type) in [(&b"BM\x36\0\x0c\0\0\0\0\0\x36\0"[..], "image/bmp"), (b"II*\0\x08\0\0\0", "image/tiff")] {
+                let image = open_checked(&ImageSource::from_bytes(start.into()), 100).await.unwrap();
+                assert_eq!(image.media_type, media_type);
+            }
+        });
     }
 
     #[test]
