@@ -5,6 +5,7 @@ mod steps;
 mod trace;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -21,6 +22,10 @@ pub use trace::{SpanExport, TraceContext, trace_id};
 
 /// Upper bounds of the buckets of every histogram in seconds: from a cached step to a job's whole budget.
 const SECONDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10.0, 30.0, 120.0];
+
+/// How often what histograms have collected is put into their buckets. Until then each value takes room of its own, for
+/// ever where nobody asks for `/metrics`.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Starts logging to stderr, so that stdout stays free for results, and sending traces where the settings say so.
 ///
@@ -77,7 +82,7 @@ impl Metrics {
     }
 }
 
-/// Starts collecting metrics.
+/// Starts collecting metrics. Has to be called within a runtime, which keeps them small.
 ///
 /// # Errors
 /// A recorder was installed before.
@@ -87,6 +92,14 @@ pub fn start_metrics() -> anyhow::Result<Metrics> {
         .context("failed to set the histograms' buckets")?
         .install_recorder()
         .context("failed to start collecting metrics")?;
+    let kept_small = recorded.clone();
+    tokio::spawn(async move {
+        let mut upkeep = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            upkeep.tick().await;
+            kept_small.run_upkeep();
+        }
+    });
     let process = metrics_process::Collector::default();
     process.describe();
     metric::describe();
