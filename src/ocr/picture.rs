@@ -154,7 +154,9 @@ impl Sampling<'_> {
     /// Calls `sample` with the place of every pixel, row by row: pixels of the copy, with one more to the right and below.
     fn each(&self, mut sample: impl FnMut(f32, f32)) {
         let [[a, b, c], [d, e, f], [g, h, i]] = self.to_source.0.map(|row| row.map(|value| value as f32));
-        let (max_x, max_y) = (self.source.width() as f32 - 1.001, self.source.height() as f32 - 1.001);
+        // From some 32,000 pixels on the thousandth is lost in rounding, and there would be no pixel to the right.
+        let last = |side: u32| (side as f32 - 1.001).min((side as f32 - 1.0).next_down());
+        let (max_x, max_y) = (last(self.source.width()), last(self.source.height()));
         for row in 0..self.height {
             let v = row as f32 + 0.5;
             for column in 0..self.width {
@@ -237,6 +239,12 @@ mod tests {
             let (coloured, gray) = (picture.straightened(&quad, 50, 50), picture.gray(&quad, 50, 50));
             assert!(coloured.pixels().zip(gray.pixels()).all(|(one, other)| one.0[0].abs_diff(other.0[0]) <= 1));
         }
+    }
+
+    #[test]
+    fn the_last_pixels_of_a_very_long_side_can_be_cropped() {
+        let planes = gradient(33_000, 40).crop_planes(&Quad::from_edges(32_950.0, 0.0, 33_010.0, 50.0), 60, 50, &Range::SYMMETRIC);
+        assert!((level(planes[9_000 - 1]) - f32::from((32_999 / 4) as u8)).abs() < 0.1);
     }
 
     #[test]
