@@ -61,6 +61,11 @@ impl Settings {
     /// # Errors
     /// An unknown setting, a value of the wrong type, or values that do not fit together; the message names the setting.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        Self::read(file, None)
+    }
+
+    /// As [`Settings::load`]; variables that are given stand for the process's own.
+    fn read(file: Option<&Path>, variables: Option<config::Map<String, String>>) -> anyhow::Result<Self> {
         let mut builder = config::Config::builder();
         if let Some(path) = file {
             builder = builder.add_source(config::File::from(path).format(config::FileFormat::Toml));
@@ -74,15 +79,37 @@ impl Settings {
             "reader.required_fields",
             "engine.aadhaar_keys",
         ];
-        let mut environment =
-            config::Environment::with_prefix("IDMILL").prefix_separator("__").separator("__").try_parsing(true).list_separator(",");
+        let mut environment = config::Environment::with_prefix("IDMILL")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .source(variables);
         for key in lists {
             environment = environment.with_list_parse_key(key);
         }
-        let settings: Self =
+        let mut settings: Self =
             builder.add_source(environment).build().and_then(config::Config::try_deserialize).context("failed to read the settings")?;
+        settings.tidy_lists();
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Variables are cut at their commas and nowhere else: the blank after one belongs to no entry, and an empty variable is
+    /// an empty list.
+    fn tidy_lists(&mut self) {
+        let texts = [&mut self.topology.allowed_reply_exchanges, &mut self.storage.allowed_buckets, &mut self.reader.required_fields];
+        for list in texts {
+            list.iter_mut().for_each(|entry| *entry = entry.trim().to_owned());
+            list.retain(|entry| !entry.is_empty());
+        }
+        let paths = &mut self.engine.aadhaar_keys;
+        for path in paths.iter_mut() {
+            if let Some(text) = path.to_str() {
+                *path = text.trim().into();
+            }
+        }
+        paths.retain(|path| !path.as_os_str().is_empty());
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -128,4 +155,37 @@ pub fn read_secret(setting: &str, path: &Path) -> anyhow::Result<secrecy::Secret
     let text = text.trim_end_matches(['\r', '\n']);
     ensure!(!text.is_empty(), "the file that {setting} names is empty: {}", path.display());
     Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_variables(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        Settings::read(None, Some(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()))
+    }
+
+    #[test]
+    fn lists_in_variables_have_no_blank_and_no_empty_entries() {
+        let settings = of_variables(&[
+            ("IDMILL__TOPOLOGY__ALLOWED_REPLY_EXCHANGES", " first ,second,"),
+            ("IDMILL__STORAGE__ALLOWED_BUCKETS", "a, b"),
+            ("IDMILL__READER__REQUIRED_FIELDS", ""),
+            ("IDMILL__RETRY__DELAYS", "5s, 30s"),
+            ("IDMILL__ENGINE__AADHAAR_KEYS", "keys/one.pem, keys/two.pem"),
+        ])
+        .unwrap();
+        assert_eq!(settings.topology.allowed_reply_exchanges, ["first", "second"]);
+        assert_eq!(settings.storage.allowed_buckets, ["a", "b"]);
+        assert!(settings.reader.required_fields.is_empty());
+        assert_eq!(settings.retry.delays, [Duration::from_secs(5), Duration::from_secs(30)]);
+        assert_eq!(settings.engine.aadhaar_keys, [Path::new("keys/one.pem"), Path::new("keys/two.pem")]);
+        assert!(of_variables(&[("IDMILL__ENGINE__AADHAAR_KEYS", "")]).unwrap().engine.aadhaar_keys.is_empty());
+    }
+
+    #[test]
+    fn a_setting_that_nobody_knows_is_named() {
+        let error = of_variables(&[("IDMILL__STORAGE__BUKET", "a")]).unwrap_err();
+        assert!(format!("{error:#}").contains("buket"), "{error:#}");
+    }
 }
