@@ -32,7 +32,7 @@ pub enum ReaderOrder {
 }
 
 /// The hosted API.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remote {
     /// Full URL of the OCR call.
@@ -61,13 +61,20 @@ pub struct Remote {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySpelling {
-    /// `frontPart`, and once `frontpart` when the API says it misses it.
+    /// `frontPart`, and `frontpart` when the API says it misses it, until a document was read with one of the two.
     #[default]
     Auto,
     /// `frontPart`.
     Camel,
     /// `frontpart`.
     Lower,
+}
+
+impl std::fmt::Debug for Remote {
+    // The URL of a proxy may carry a password, and the key names the account.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("secret_file", &self.secret_file).field("token_file", &self.token_file).finish_non_exhaustive()
+    }
 }
 
 impl Default for Remote {
@@ -83,5 +90,17 @@ impl Default for Remote {
             ca_file: None,
             proxy: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_key_nor_password() {
+        let remote = Remote { api_key: "visible".into(), proxy: Some("http://user:visible@proxy:3128".into()), ..Remote::default() };
+        let reader = Reader { remote, ..Reader::default() };
+        assert!(!format!("{reader:?}").contains("visible"));
     }
 }

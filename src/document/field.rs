@@ -66,6 +66,13 @@ pub enum FieldName {
     Authority,
 }
 
+impl FieldName {
+    /// The field that events call so, `idNumber` for example.
+    pub fn named(name: &str) -> Option<Self> {
+        serde_json::from_value(name.into()).ok()
+    }
+}
+
 /// Where a value was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

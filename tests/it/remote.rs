@@ -150,7 +150,8 @@ fn documented() -> Value {
 
 struct Client {
     reader: RemoteReader,
-    _home: TempDir,
+    /// Holds the secret.
+    home: TempDir,
 }
 
 fn client(url: &str, adjust: impl FnOnce(&mut Remote)) -> Client {
@@ -165,7 +166,7 @@ fn client(url: &str, adjust: impl FnOnce(&mut Remote)) -> Client {
         ..Remote::default()
     };
     adjust(&mut settings);
-    Client { reader: RemoteReader::new(&settings, 1_000_000).unwrap(), _home: home }
+    Client { reader: RemoteReader::new(&settings, 1_000_000).unwrap(), home }
 }
 
 async fn read_with(client: &Client) -> Result<Reading, Failure> {
@@ -224,6 +225,13 @@ async fn the_other_spelling_is_tried_once_and_remembered() {
     let keys: Vec<bool> = stand_in.bodies().iter().map(|body| body.get("frontPart").is_some()).collect();
     assert_eq!(keys, [true, false, false]);
 
+    // Once a document was read, a refusal that names a key is about the image in it, and is not paid for twice.
+    let about_the_image = status(422, r#"{"message":"frontPart is no valid image"}"#);
+    let stand_in = StandIn::start([status(200, documented().to_string()), about_the_image]).await;
+    let client = self::client(&stand_in.url, |_| {});
+    read_with(&client).await.unwrap();
+    assert_eq!((read_with(&client).await.unwrap_err().class, stand_in.bodies().len()), (Class::Rejected, 2));
+
     let stand_in = StandIn::start([refusal(), refusal()]).await;
     let failure = read_with(&self::client(&stand_in.url, |_| {})).await.unwrap_err();
     assert_eq!((failure.class, stand_in.bodies().len()), (Class::Rejected, 2));
@@ -236,15 +244,35 @@ async fn the_other_spelling_is_tried_once_and_remembered() {
 #[tokio::test]
 async fn a_refused_token_is_replaced_once() {
     let refusal = || status(401, r#"{"message":"Invalid token"}"#);
-    let stand_in = StandIn::start([refusal(), status(200, documented().to_string())]).await;
-    read_with(&client(&stand_in.url, |_| {})).await.unwrap();
-    assert_eq!(stand_in.bodies().len(), 2);
+    let well = || status(200, documented().to_string());
+    let rotate = |client: &Client| std::fs::write(client.home.path().join("secret"), "the next secret").unwrap();
+    let stand_in = StandIn::start([well(), refusal(), well()]).await;
+    let client = client(&stand_in.url, |_| {});
+    read_with(&client).await.unwrap();
+    rotate(&client);
+    read_with(&client).await.unwrap();
+    let tokens = stand_in.tokens();
+    assert!(tokens.len() == 3 && tokens[1] == tokens[0] && tokens[2] != tokens[1], "{}", tokens.len());
 
-    let stand_in = StandIn::start([refusal(), refusal()]).await;
-    let failure = read_with(&client(&stand_in.url, |_| {})).await.unwrap_err();
+    let stand_in = StandIn::start([well(), refusal(), refusal()]).await;
+    let client = self::client(&stand_in.url, |_| {});
+    read_with(&client).await.unwrap();
+    rotate(&client);
+    let failure = read_with(&client).await.unwrap_err();
     assert_eq!((failure.class, failure.dependency), (Class::Unauthorised, Some(Dependency::Ocr)));
     assert_eq!(failure.reason, "the OCR API answered 401: Invalid token");
-    assert_eq!(stand_in.bodies().len(), 2);
+    assert_eq!(stand_in.bodies().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_token_that_nobody_replaces_is_not_sent_again() {
+    let stand_in = StandIn::start([status(401, r#"{"message":"Invalid token"}"#)]).await;
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("token");
+    std::fs::write(&path, "ready.made.token\n").unwrap();
+    let client = client(&stand_in.url, |settings| settings.token_file = Some(path));
+    assert_eq!(read_with(&client).await.unwrap_err().class, Class::Unauthorised);
+    assert_eq!(stand_in.bodies().len(), 1);
 }
 
 #[tokio::test]

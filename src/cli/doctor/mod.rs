@@ -58,6 +58,9 @@ impl DoctorArgs {
                 if settings.reader.order != ReaderOrder::Embedded {
                     doctor.add(services::check_ocr(&settings).await)?;
                 }
+                if settings.reader.order == ReaderOrder::EmbeddedThenRemote {
+                    doctor.add(vec![services::check_required_fields(&settings.reader.required_fields)])?;
+                }
             }
             Process::Api => doctor.add(vec![services::check_callers(&settings.api)])?,
         }

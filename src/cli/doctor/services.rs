@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::finding::Finding;
 use crate::api;
 use crate::config::{self, Settings};
+use crate::document::FieldName;
 use crate::failure::{Class, Failure};
 use crate::reader::remote::{RemoteReader, TokenVerdict};
 use crate::storage::Storage;
@@ -57,7 +58,27 @@ pub(super) fn check_callers(settings: &config::Api) -> Finding {
     match api::n_keys(settings) {
         Ok(Some(n_keys)) => Finding::ok(CHECK, format!("{n_keys} in the file that api.keys_file names")),
         Ok(None) => Finding::ok(CHECK, format!("none are wanted, as api.open is set; only this machine reaches {}", settings.listen)),
-        Err(error) => Finding::failure(CHECK, format!("{error:#}"), "mend the file, a line KEY_ID SECRET for each caller"),
+        Err(error) => {
+            let advice = match &settings.keys_file {
+                Some(_) => "mend the file, a line KEY_ID SECRET for each caller",
+                None => "write such a file and name it in api.keys_file (IDMILL__API__KEYS_FILE)",
+            };
+            Finding::failure(CHECK, format!("{error:#}"), advice)
+        }
+    }
+}
+
+/// Whether the fields that send a document on to the hosted API are fields: the worker does not start otherwise.
+pub(super) fn check_required_fields(required: &[String]) -> Finding {
+    const CHECK: &str = "reader.required";
+    let unknown: Vec<_> = required.iter().filter(|name| FieldName::named(name).is_none()).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let message = format!("reader.required_fields names what is no field: {}", unknown.join(", "));
+        return Finding::failure(CHECK, message, "name fields as events spell them, idNumber for example");
+    }
+    match required {
+        [] => Finding::ok(CHECK, "the OCR API is asked where the engine finds no field at all"),
+        _ => Finding::ok(CHECK, format!("the OCR API is asked where one of these is missing: {}", required.join(", "))),
     }
 }
 
@@ -113,6 +134,23 @@ mod tests {
 
     use super::super::finding::Status;
     use super::*;
+
+    #[test]
+    fn misspelt_required_fields_are_named() {
+        let found = |names: &[&str]| check_required_fields(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!((found(&[]).status, found(&["idNumber", "dateOfBirth"]).status), (Status::Ok, Status::Ok));
+        let finding = found(&["idNumber", "idnumber", "shoeSize"]);
+        assert_eq!(finding.status, Status::Failure);
+        assert!(finding.message.ends_with("no field: idnumber, shoeSize"), "{}", finding.message);
+    }
+
+    #[test]
+    fn what_to_do_about_keys_depends_on_whether_a_file_is_named() {
+        let advice = |api: config::Api| check_callers(&api).advice.unwrap_or_default();
+        assert!(advice(config::Api::default()).contains("name it in api.keys_file"));
+        let missing = config::Api { keys_file: Some("/nowhere/keys".into()), ..config::Api::default() };
+        assert!(advice(missing).starts_with("mend the file"));
+    }
 
     #[test]
     fn clocks_are_compared_in_both_directions() {

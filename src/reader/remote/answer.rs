@@ -32,11 +32,21 @@ pub(super) fn parse_answer(body: &[u8]) -> Result<Reading, Failure> {
     for object in &objects {
         take_object(object, &mut reading);
     }
-    if reading.fields.is_empty() {
-        let error = objects.into_iter().find_map(|object| failure_of_error_object(&Value::Object(object)));
-        return Err(error.unwrap_or_else(|| Failure::new(Class::NoData, "the OCR API answered without any field")));
+    if !reading.fields.is_empty() && !has_a_name_alone(&objects) {
+        return Ok(reading);
     }
-    Ok(reading)
+    match objects.into_iter().find_map(|object| failure_of_error_object(&Value::Object(object))) {
+        Some(error) => Err(error),
+        None if reading.fields.is_empty() => Err(Failure::new(Class::NoData, "the OCR API answered without any field")),
+        None => Ok(reading),
+    }
+}
+
+/// Whether the answer has no key of another field than `name`, not even with an empty value. What JavaScript throws has a
+/// `name` too, which is its kind.
+fn has_a_name_alone(objects: &[Map<String, Value>]) -> bool {
+    let is_another = |key: &String| key.eq_ignore_ascii_case("idType") || field_name(key).is_some_and(|name| name != FieldName::Name);
+    !objects.iter().any(|object| object.keys().any(is_another))
 }
 
 fn unwrap_objects(value: Value, depth: usize, objects: &mut Vec<Map<String, Value>>) {
@@ -83,7 +93,7 @@ fn take_object(object: &Map<String, Value>, reading: &mut Reading) {
 fn field_name(key: &str) -> Option<FieldName> {
     let mut chars = key.chars();
     let camel: String = chars.next()?.to_lowercase().chain(chars).collect();
-    serde_json::from_value(Value::String(camel)).ok()
+    FieldName::named(&camel)
 }
 
 fn field(name: FieldName, raw: String, warnings: &mut Vec<String>) -> Field {
@@ -163,10 +173,7 @@ fn id_type(text: &str) -> IdType {
     let letters: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     // "pan" is short enough to stand inside other words ("Japan", "Spanish").
     let is_pan = matches!(letters.as_str(), "pan" | "pancard" | "panid");
-    ID_TYPES
-        .iter()
-        .find(|(word, id_type)| letters.contains(word) && (*word != "pan" || is_pan || *id_type != IdType::Pan))
-        .map_or(IdType::Unknown, |(_, id_type)| *id_type)
+    ID_TYPES.iter().find(|(word, _)| letters.contains(word) && (*word != "pan" || is_pan)).map_or(IdType::Unknown, |(_, id_type)| *id_type)
 }
 
 #[cfg(test)]
@@ -227,6 +234,20 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_of_an_error_is_nobodys_name() {
+        let thrown = json!({"name": "JsonWebTokenError", "message": "jwt malformed"});
+        assert_eq!(parse(&thrown).unwrap_err().class, Class::Rejected);
+        assert!(parse(&json!({"data": thrown, "statusCode": 401})).is_err());
+        for document in [
+            json!({"name": "ANNA MARIA ERIKSSON"}),
+            json!({"name": "ANNA MARIA ERIKSSON", "idNumber": "", "message": "ok"}),
+            json!({"name": "ANNA MARIA ERIKSSON", "idType": "passport", "message": "ok"}),
+        ] {
+            assert_eq!(parse(&document).unwrap().value(FieldName::Name), "ANNA MARIA ERIKSSON");
+        }
+    }
+
+    #[test]
     fn dates_become_iso_where_there_is_no_doubt() {
         for (raw, expected) in [
             ("1990-01-31", Some("1990-01-31")),
@@ -258,6 +279,7 @@ mod tests {
             ("DRIVING_LICENCE", IdType::DrivingLicence),
             ("National Identity Card", IdType::NationalId),
             ("japan passport", IdType::Passport),
+            ("Spanish identity card", IdType::NationalId),
             ("Residence Permit", IdType::ResidencePermit),
             ("library card", IdType::Unknown),
         ] {

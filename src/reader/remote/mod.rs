@@ -1,7 +1,8 @@
 //! The client of the hosted API: `POST /ai/v1/ocr` with streamed bodies.
 //!
 //! Constant memory: see `body.rs`. One call is one attempt, but for the two cases in which the second call is a different
-//! one: a fresh token after a 401, and the other spelling of the keys after a refusal that names them.
+//! one: another token after a 401, and the other spelling of the keys after a refusal that names them, until a document was
+//! read with one of the two. Each call sends both images.
 
 mod answer;
 pub mod body;
@@ -9,7 +10,7 @@ mod credentials;
 mod probe;
 mod refusal;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
@@ -43,8 +44,8 @@ pub struct RemoteReader {
     url: reqwest::Url,
     credentials: Credentials,
     key_spelling: KeySpelling,
-    /// Whether the API was seen to want the keys in lower case; for [`KeySpelling::Auto`].
-    wants_lower: AtomicBool,
+    /// How the keys were spelled when a document was first read; for [`KeySpelling::Auto`].
+    proven_spelling: OnceLock<Spelling>,
     duplicate_front: bool,
     max_image_bytes: u64,
 }
@@ -78,7 +79,7 @@ impl RemoteReader {
             url,
             credentials: Credentials::new(settings)?,
             key_spelling: settings.key_spelling,
-            wants_lower: AtomicBool::new(false),
+            proven_spelling: OnceLock::new(),
             duplicate_front: settings.duplicate_front,
             max_image_bytes,
         })
@@ -92,13 +93,17 @@ impl RemoteReader {
         let back = back.or(self.duplicate_front.then_some(front));
         let mut token = self.token()?;
         let mut spelling = self.spelling();
-        let (mut may_renew, mut may_respell) = (true, self.key_spelling == KeySpelling::Auto);
+        let mut may_renew = true;
+        // Once the spelling is known, a refusal that names a key is about the image that the key holds.
+        let mut may_respell = self.key_spelling == KeySpelling::Auto && self.proven_spelling.get().is_none();
         loop {
             let answer = self.call(&token, spelling, front, back).await?;
-            if answer.status == 401 && may_renew {
+            if answer.status == 401
+                && may_renew
+                && let Some(renewed) = self.renewed(&token)?
+            {
                 may_renew = false;
-                self.credentials.forget(&token);
-                token = self.token()?;
+                token = renewed;
             } else if may_respell && refusal::names_a_body_key(answer.status, &answer.body) {
                 may_respell = false;
                 spelling = match spelling {
@@ -106,8 +111,9 @@ impl RemoteReader {
                     Spelling::Lower => Spelling::Camel,
                 };
             } else if (200..300).contains(&answer.status) {
-                self.wants_lower.store(spelling == Spelling::Lower, Ordering::Relaxed);
-                return answer::parse_answer(&answer.body);
+                let reading = answer::parse_answer(&answer.body)?;
+                self.proven_spelling.get_or_init(|| spelling);
+                return Ok(reading);
             } else {
                 return Err(refusal::failure_of_status(answer.status, answer.retry_after, &answer.body));
             }
@@ -119,12 +125,18 @@ impl RemoteReader {
         self.credentials.token(now).map_err(|error| Failure::of(Dependency::Ocr, Class::Unauthorised, format!("{error:#}")))
     }
 
+    /// The token to use instead of one that was refused; `None` where it is the very same one, which would be refused again.
+    fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Failure> {
+        self.credentials.forget(refused);
+        let token = self.token()?;
+        Ok((token.expose_secret() != refused.expose_secret()).then_some(token))
+    }
+
     fn spelling(&self) -> Spelling {
         match self.key_spelling {
             KeySpelling::Camel => Spelling::Camel,
             KeySpelling::Lower => Spelling::Lower,
-            KeySpelling::Auto if self.wants_lower.load(Ordering::Relaxed) => Spelling::Lower,
-            KeySpelling::Auto => Spelling::Camel,
+            KeySpelling::Auto => self.proven_spelling.get().copied().unwrap_or(Spelling::Camel),
         }
     }
 
