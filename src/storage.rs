@@ -98,10 +98,13 @@ impl Storage {
     /// Uploads an object.
     ///
     /// # Errors
-    /// The store cannot be reached or refuses us.
+    /// The store cannot be reached, does not answer in time, or refuses us.
     pub async fn put(&self, key: &ObjectKey, bytes: Vec<u8>) -> anyhow::Result<()> {
         let request = self.client.put_object().bucket(&self.settings.bucket).key(key.as_str()).body(ByteStream::from(bytes));
-        let Err(error) = request.send().await else { return Ok(()) };
+        let sent = tokio::time::timeout(self.settings.timeout, request.send())
+            .await
+            .with_context(|| format!("failed to upload to S3: it took longer than storage.timeout, {:?}", self.settings.timeout))?;
+        let Err(error) = sent else { return Ok(()) };
         match error.raw_response().map(|raw| raw.status().as_u16()) {
             Some(403) => bail!("failed to upload to S3: it denies access (403); check credentials, and that they have s3:PutObject"),
             _ => bail!("failed to upload to S3: {}", classify(&error).reason),
@@ -238,5 +241,29 @@ impl ProvideCredentials for CredentialsFile {
         Self: 'a,
     {
         ProvidedCredentials::ready(self.read().map_err(CredentialsError::provider_error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_upload_to_a_store_that_does_not_answer_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let credentials_file = home.path().join("credentials");
+        std::fs::write(&credentials_file, "key\nsecret\n").unwrap();
+        // The kernel takes the connection, and nobody ever reads from it.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = config::Storage {
+            endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
+            credentials_file: Some(credentials_file),
+            timeout: Duration::from_millis(200),
+            ..config::Storage::default()
+        };
+        let storage = Storage::new(settings).await.unwrap();
+        let key = ObjectKey::parse("submitted/1/front".into()).unwrap();
+        let error = tokio::time::timeout(Duration::from_secs(20), storage.put(&key, vec![1; 100])).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("storage.timeout"), "{error:#}");
     }
 }

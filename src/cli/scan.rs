@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
@@ -46,7 +46,7 @@ impl Scan {
     /// Reads what the command line names.
     ///
     /// # Errors
-    /// The engine cannot be opened, or a file cannot be read; a document that cannot be read is an answer, not an error,
+    /// The engine cannot be opened, a file cannot be read, or the folder holds no document; a document that cannot be read is an answer, not an error,
     /// except where it is the only one.
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match (&self.batch, &self.front) {
@@ -84,6 +84,7 @@ struct Sides {
 
 fn batch(settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode> {
     let documents = documents_in(folder)?;
+    ensure!(!documents.is_empty(), "{} holds no folder with a front.*; for one document name its files without --batch", folder.display());
     let reader = EmbeddedReader::open(&settings.engine)?;
     let progress = if std::io::stderr().is_terminal() { ProgressBar::new(documents.len() as u64) } else { ProgressBar::hidden() };
     let next = AtomicUsize::new(0);
@@ -187,5 +188,7 @@ mod tests {
         let documents = documents_in(root.path()).unwrap();
         let found: Vec<_> = documents.iter().map(|sides| (sides.id.as_str(), sides.back.is_some())).collect();
         assert_eq!(found, [("a", false), ("b", true)]);
+        let error = batch(&Settings::default(), &root.path().join("a")).unwrap_err();
+        assert!(error.to_string().contains("holds no folder with a front.*"), "{error:#}");
     }
 }

@@ -12,12 +12,15 @@ use crate::config::Settings;
 use crate::job::{JobId, ObjectKey};
 use crate::storage::Storage;
 
-/// Exit status when the job ended in a failure event.
-const FAILED: u8 = 2;
+/// Exit status when the job ended in a failure event. Not 2, which is what a wrong command line ends with.
+const FAILED: u8 = 3;
 
 /// Upload a document, publish a job for it and print its event.
 ///
-/// Exit status: 0 the document was read, 2 the job failed (its event is printed all the same), 1 anything else.
+/// Both images stay in the bucket, under submitted/ID/.
+///
+/// Exit status: 0 the document was read, 3 the job failed (its event is printed all the same), 2 the command line is wrong, 1
+/// anything else.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  idmill submit front.jpg back.jpg --timeout 30s")]
 pub(super) struct SubmitArgs {

@@ -78,10 +78,12 @@ impl Mint {
         let remote = &settings.reader.remote;
         let api_key = self.api_key.as_ref().unwrap_or(&remote.api_key);
         ensure!(!api_key.is_empty(), "name the API key with --api-key or reader.remote.api_key");
-        let Some(secret_file) = self.secret_file.as_ref().or(remote.secret_file.as_ref()) else {
-            bail!("name the file of the API secret with --secret-file or reader.remote.secret_file");
+        let (named_by, secret_file) = match (&self.secret_file, &remote.secret_file) {
+            (Some(path), _) => ("--secret-file", path),
+            (None, Some(path)) => ("reader.remote.secret_file", path),
+            (None, None) => bail!("name the file of the API secret with --secret-file or reader.remote.secret_file"),
         };
-        let secret = read_secret("--secret-file", secret_file)?;
+        let secret = read_secret(named_by, secret_file)?;
         let claims = Claims::for_api(api_key.as_str(), now, self.valid_for.as_secs());
         let token = token::mint(&claims, &secret).context("failed to sign the token")?;
         writeln!(std::io::stdout(), "{}", token.expose_secret())?;
@@ -102,15 +104,15 @@ impl Inspect {
         let text = text.trim();
         let claims = token::inspect(text)?;
         let verdict = match &self.secret_file {
-            Some(path) => token::verify(text, &read_secret("--secret-file", path)?, now).map(drop),
-            None => claims.check(now),
+            Some(path) => token::verify(text, &read_secret("--secret-file", path)?, now).map(|_| "accepted"),
+            None => claims.check(now).map(|()| "accepted, if the signature holds"),
         };
         let shown = json!({
             "claims": claims,
             "issued": claims.iat.and_then(rfc3339),
             "expires": claims.exp.and_then(rfc3339),
             "signature": if self.secret_file.is_some() { "checked" } else { "not checked: no --secret-file" },
-            "verdict": verdict.map_or_else(|error| error.to_string(), |()| "accepted".to_owned()),
+            "verdict": verdict.map_or_else(|error| error.to_string(), str::to_owned),
         });
         writeln!(std::io::stdout(), "{shown:#}")?;
         Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -23,7 +23,7 @@ async fn a_submitted_document_is_uploaded_and_its_event_printed() {
 
     let text = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(text.path(), "I am no image.").unwrap();
-    let failed = CommandBuilder::new(&stage).args(["submit".as_ref(), text.path().as_os_str()]).run().expect_code(2).json();
+    let failed = CommandBuilder::new(&stage).args(["submit".as_ref(), text.path().as_os_str()]).run().expect_code(3).json();
     assert_eq!(failed["data"]["failure"]["class"], "bad_image");
 }
 
@@ -61,4 +61,6 @@ async fn a_minted_token_is_accepted_by_the_one_who_knows_its_secret() {
     assert_eq!((&accepted["verdict"], &accepted["claims"]["apikey"]), (&json!("accepted"), &json!("key-1")));
     let refused = inspect(&other).expect_code(1).json();
     assert_ne!(refused["verdict"], "accepted");
+    let unchecked = CommandBuilder::new(&stage).args(["token", "inspect"]).run_with_input(&token).expect_code(0).json();
+    assert_eq!(unchecked["verdict"], "accepted, if the signature holds");
 }
