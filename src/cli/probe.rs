@@ -29,7 +29,7 @@ impl ProbeArgs {
     /// Asks once; the exit status is the answer.
     pub(super) fn run(&self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let listen = match self.process {
-            Process::Worker => settings.worker.listen.context("worker.listen is not set, so there is nothing to ask")?,
+            Process::Worker => settings.worker.listen,
             Process::Api => settings.api.listen,
         };
         ask(reachable(listen))?;

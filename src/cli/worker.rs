@@ -1,9 +1,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 
-use crate::api::probes;
+use crate::api::{self, Patience, probes};
 use crate::broker::Connector;
 use crate::config::{ReaderOrder, Settings};
 use crate::health::Health;
@@ -15,6 +17,9 @@ use crate::worker::{Params, Worker, run_until_signal};
 
 /// Jobs in flight of a worker that only waits for the hosted API.
 const REMOTE_CONCURRENCY: u16 = 32;
+
+/// Longer than the usual minute between two scrapes, so that a scraper keeps its connection.
+const PROBES_PATIENCE: Patience = Patience { head: Duration::from_secs(75), drain: Duration::ZERO };
 
 /// Take jobs from the queue until SIGTERM: read, publish events, retry, dead-letter.
 #[derive(Debug, clap::Args)]
@@ -43,12 +48,11 @@ impl WorkerArgs {
             Processor { storage, reader, mask_aadhaar: settings.privacy.mask_aadhaar },
             Arc::clone(&health),
         );
-        if let Some(address) = settings.worker.listen {
-            let listener =
-                tokio::net::TcpListener::bind(address).await.with_context(|| format!("failed to listen on worker.listen, {address}"))?;
-            tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
-            tokio::spawn(async move { axum::serve(listener, probes(health, metrics)).await });
-        }
+        let address = settings.worker.listen;
+        let listener = TcpListener::bind(address).await.with_context(|| format!("failed to listen on worker.listen, {address}"))?;
+        tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
+        // Until the process ends: a worker that drains is still looked at.
+        tokio::spawn(api::serve(listener, probes(health, metrics), PROBES_PATIENCE, std::future::pending()));
         run_until_signal(Arc::new(worker)).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -24,8 +24,8 @@ pub struct Worker {
     pub drain_timeout: Duration,
     /// Results kept in memory by job id, so that a redelivered job is not read twice.
     pub kept_results: usize,
-    /// Listen address of `/metrics`, `/livez` and `/readyz`; none: no listener.
-    pub listen: Option<SocketAddr>,
+    /// Listen address of `/metrics`, `/livez` and `/readyz`.
+    pub listen: SocketAddr,
 }
 
 /// When a failed job is tried again.
@@ -63,7 +63,7 @@ impl Default for Worker {
             job_budget: Duration::from_secs(120),
             drain_timeout: Duration::from_secs(150),
             kept_results: 1_000,
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 9464))),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9464)),
         }
     }
 }
