@@ -21,7 +21,8 @@ pub struct Api {
     pub max_body_bytes: usize,
     /// Largest decoded image in bytes.
     pub max_image_bytes: usize,
-    /// Requests that may wait for the engine; beyond that the answer is 429.
+    /// Requests that may be inside besides those that the engine reads, counted before their body arrives; beyond that the answer
+    /// is 429.
     pub queue: usize,
     /// Time that a client may take to send its request.
     #[serde(with = "humantime_serde")]
