@@ -78,6 +78,8 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
         }
         if chosen.checks.contains(&Check::CheckDigitFailed) {
             fused.warnings.push(format!("the check digit of {} does not hold", spoken(name)));
+        } else if chosen.checks.contains(&Check::FormatFailed) {
+            fused.warnings.push(format!("{} fails a plausibility check", spoken(name)));
         }
         fused.fields.insert(name, Field { chosen, others });
     }
@@ -143,7 +145,9 @@ fn trust(candidate: &Candidate) -> f32 {
     };
     // A check that fails takes a reading behind those of less trusted zones that stand unopposed.
     let failed = if has(Check::CheckDigitFailed) { -2.0 } else { 0.0 };
-    source + failed + 0.9 * candidate.confidence
+    // What breaks its issuer's rules gives way to a reading of the same zone that does not.
+    let broken = if has(Check::FormatFailed) { -0.5 } else { 0.0 };
+    source + failed + broken + 0.9 * candidate.confidence
 }
 
 /// The field's name as a sentence has it: its key in the event.

@@ -309,11 +309,7 @@ impl Reader<'_> {
         }
         let checked = (self.zone.layout == Layout::Td3).then_some(Checked::Personal);
         let mut reading = self.reading(FieldName::PersonalNumber, place, value, checked)?;
-        match number::check(self.issuer(), number::Kind::National, &reading.value) {
-            number::Verdict::Valid => reading.checks.push(Check::FormatOk),
-            number::Verdict::Invalid => reading.checks.push(Check::FormatFailed),
-            number::Verdict::Unknown => {}
-        }
+        reading.checks.extend(number::national_check(self.issuer(), &reading.value));
         Some(reading)
     }
 

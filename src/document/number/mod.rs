@@ -7,6 +7,8 @@ mod europe;
 mod india;
 mod world;
 
+use super::field::Check;
+
 /// Which number of a country is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -35,70 +37,71 @@ pub(crate) enum Verdict {
 struct Rule {
     country: &'static str,
     kind: Kind,
+    /// How many letters and digits it has.
+    lengths: &'static [usize],
     /// Letters and digits only, upper case.
     holds: fn(&str) -> bool,
     /// Numbers that fail may be right all the same: issued without the check, or of another kind.
     is_lenient: bool,
 }
 
-const fn strict(country: &'static str, kind: Kind, holds: fn(&str) -> bool) -> Rule {
-    Rule { country, kind, holds, is_lenient: false }
+const fn strict(country: &'static str, kind: Kind, lengths: &'static [usize], holds: fn(&str) -> bool) -> Rule {
+    Rule { country, kind, lengths, holds, is_lenient: false }
 }
 
-const fn lenient(country: &'static str, kind: Kind, holds: fn(&str) -> bool) -> Rule {
-    Rule { country, kind, holds, is_lenient: true }
+const fn lenient(country: &'static str, kind: Kind, lengths: &'static [usize], holds: fn(&str) -> bool) -> Rule {
+    Rule { country, kind, lengths, holds, is_lenient: true }
 }
 
 const RULES: [Rule; 39] = [
-    strict("ESP", Kind::National, europe::dni),
-    strict("POL", Kind::National, europe::pesel),
-    strict("ITA", Kind::National, europe::codice_fiscale),
-    strict("FRA", Kind::National, europe::nir),
-    strict("PRT", Kind::National, europe::cartao_de_cidadao),
-    strict("NLD", Kind::National, europe::bsn),
-    strict("BEL", Kind::National, europe::belgian_number),
-    strict("DEU", Kind::National, europe::german_tax_id),
-    strict("HRV", Kind::National, europe::oib),
-    strict("SWE", Kind::National, europe::personnummer),
-    strict("FIN", Kind::National, europe::hetu),
-    strict("NOR", Kind::National, europe::fodselsnummer),
+    strict("ESP", Kind::National, &[9], europe::dni),
+    strict("POL", Kind::National, &[11], europe::pesel),
+    strict("ITA", Kind::National, &[16], europe::codice_fiscale),
+    strict("FRA", Kind::National, &[15], europe::nir),
+    strict("PRT", Kind::National, &[12], europe::cartao_de_cidadao),
+    strict("NLD", Kind::National, &[9], europe::bsn),
+    strict("BEL", Kind::National, &[11], europe::belgian_number),
+    strict("DEU", Kind::National, &[11], europe::german_tax_id),
+    strict("HRV", Kind::National, &[11], europe::oib),
+    strict("SWE", Kind::National, &[10, 12], europe::personnummer),
+    strict("FIN", Kind::National, &[10, 11], europe::hetu),
+    strict("NOR", Kind::National, &[11], europe::fodselsnummer),
     // Numbers given out since 2007 need not hold.
-    lenient("DNK", Kind::National, europe::cpr),
-    strict("ISL", Kind::National, europe::kennitala),
-    strict("EST", Kind::National, europe::baltic_code),
-    strict("LTU", Kind::National, europe::baltic_code),
-    strict("ROU", Kind::National, europe::cnp),
-    strict("BGR", Kind::National, europe::egn),
-    strict("SVN", Kind::National, europe::emso),
-    strict("SRB", Kind::National, europe::emso),
-    strict("BIH", Kind::National, europe::emso),
-    strict("MKD", Kind::National, europe::emso),
-    strict("MNE", Kind::National, europe::emso),
-    strict("CZE", Kind::National, europe::rodne_cislo),
-    strict("SVK", Kind::National, europe::rodne_cislo),
-    strict("CHE", Kind::National, europe::ahv),
-    strict("TUR", Kind::National, asia::tckn),
-    strict("CHN", Kind::National, asia::resident_identity_number),
+    lenient("DNK", Kind::National, &[10], europe::cpr),
+    strict("ISL", Kind::National, &[10], europe::kennitala),
+    strict("EST", Kind::National, &[11], europe::baltic_code),
+    strict("LTU", Kind::National, &[11], europe::baltic_code),
+    strict("ROU", Kind::National, &[13], europe::cnp),
+    strict("BGR", Kind::National, &[10], europe::egn),
+    strict("SVN", Kind::National, &[13], europe::emso),
+    strict("SRB", Kind::National, &[13], europe::emso),
+    strict("BIH", Kind::National, &[13], europe::emso),
+    strict("MKD", Kind::National, &[13], europe::emso),
+    strict("MNE", Kind::National, &[13], europe::emso),
+    strict("CZE", Kind::National, &[9, 10], europe::rodne_cislo),
+    strict("SVK", Kind::National, &[9, 10], europe::rodne_cislo),
+    strict("CHE", Kind::National, &[13], europe::ahv),
+    strict("TUR", Kind::National, &[11], asia::tckn),
+    strict("CHN", Kind::National, &[18], asia::resident_identity_number),
     // Numbers given out since October 2020 need not hold.
-    lenient("KOR", Kind::National, asia::rrn),
-    strict("THA", Kind::National, asia::thai_number),
-    strict("ISR", Kind::National, asia::israeli_number),
-    strict("ZAF", Kind::National, world::south_african_number),
-    strict("BRA", Kind::National, world::cpf),
-    strict("CHL", Kind::National, world::rut),
-    strict("MEX", Kind::National, world::curp),
-    strict("IDN", Kind::National, asia::nik),
-    strict("IND", Kind::Aadhaar, india::aadhaar),
-    strict("IND", Kind::Pan, india::pan),
+    lenient("KOR", Kind::National, &[13], asia::rrn),
+    strict("THA", Kind::National, &[13], asia::thai_number),
+    strict("ISR", Kind::National, &[9], asia::israeli_number),
+    strict("ZAF", Kind::National, &[13], world::south_african_number),
+    strict("BRA", Kind::National, &[11], world::cpf),
+    strict("CHL", Kind::National, &[8, 9], world::rut),
+    strict("MEX", Kind::National, &[18], world::curp),
+    strict("IDN", Kind::National, &[16], asia::nik),
+    strict("IND", Kind::Aadhaar, &[12], india::aadhaar),
+    strict("IND", Kind::Pan, &[10], india::pan),
     // Cards have been issued whose last digit is no check digit.
-    lenient("IND", Kind::VoterId, india::epic),
+    lenient("IND", Kind::VoterId, &[10], india::epic),
 ];
 
 /// Checks a number of a country (ISO 3166-1 alpha-3, or ICAO's `D`); blanks, hyphens, dots and slashes in it do not matter.
 pub(crate) fn check(country: &str, kind: Kind, number: &str) -> Verdict {
-    let country = super::country::reported_code(country);
-    let Some(rule) = RULES.iter().find(|rule| rule.country == country && rule.kind == kind) else { return Verdict::Unknown };
-    let number: String = number.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '/' | '<')).collect();
+    let Some(rule) = rule(country, kind) else { return Verdict::Unknown };
+    let number = bare(number);
     // Mexico alone has a letter beyond ASCII in its numbers; the other rules cut theirs by bytes.
     if !number.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || (c == 'Ñ' && country == "MEX")) {
         return Verdict::Invalid;
@@ -108,6 +111,28 @@ pub(crate) fn check(country: &str, kind: Kind, number: &str) -> Verdict {
         false if rule.is_lenient => Verdict::Unknown,
         false => Verdict::Invalid,
     }
+}
+
+/// What speaks for or against a number that is read as a person's of a country; `None` where nothing does.
+///
+/// One of another length is another number: some passports call `personal` what no other document prints.
+pub(crate) fn national_check(country: &str, number: &str) -> Option<Check> {
+    let is_as_long = rule(country, Kind::National)?.lengths.contains(&bare(number).chars().count());
+    match check(country, Kind::National, number) {
+        Verdict::Valid => Some(Check::FormatOk),
+        Verdict::Invalid if is_as_long => Some(Check::FormatFailed),
+        Verdict::Invalid | Verdict::Unknown => None,
+    }
+}
+
+fn rule(country: &str, kind: Kind) -> Option<&'static Rule> {
+    let country = super::country::reported_code(country);
+    RULES.iter().find(|rule| rule.country == country && rule.kind == kind)
+}
+
+/// A number without what may part its groups.
+fn bare(number: &str) -> String {
+    number.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '/' | '<')).collect()
 }
 
 #[cfg(test)]
@@ -183,6 +208,16 @@ mod tests {
         }
         check_all(Kind::Aadhaar, Verdict::Invalid, &[("IND", "234123412347"), ("IND", "123412341234"), ("IND", "2341")]);
         check_all(Kind::Pan, Verdict::Invalid, &[("IND", "AAAPL0000C"), ("IND", "AAAXL1234C"), ("IND", "AAAPL12345")]);
+    }
+
+    #[test]
+    fn only_a_number_of_the_right_length_fails() {
+        let check = |country, number, expected| assert_eq!(national_check(country, number), expected, "{country} {number}");
+        check("TUR", "17291716061", Some(Check::FormatFailed));
+        check("TUR", "17291716060", Some(Check::FormatOk));
+        check("PRT", "10471829", None);
+        check("DNK", "211062-5628", None);
+        check("UTO", "17291716061", None);
     }
 
     #[test]

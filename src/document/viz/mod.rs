@@ -11,6 +11,7 @@ mod india;
 mod indian_address;
 mod labelled;
 mod mykad;
+mod national_number;
 mod north_america;
 mod numbered;
 mod pairs;
@@ -87,6 +88,7 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     if context.class.region != Region::India && context.class.issuer != Some("ETH") {
         doubt_births(context, &mut candidates);
     }
+    national_number::mark(context, &mut candidates);
     candidates
 }
 
