@@ -72,24 +72,9 @@ fn holder_is_on_the_back_alone(candidates: &[Candidate]) -> bool {
 mod tests {
     use time::macros::date;
 
-    use crate::document::testing::page;
+    use crate::document::testing::{AADHAAR_BACK, AADHAAR_FRONT, page};
     use crate::document::{Reading, Side, read};
 
-    const FRONT: [(f32, f32, &str); 6] = [
-        (60.0, 20.0, "Government of India"),
-        (200.0, 80.0, "Asha Rao"),
-        (200.0, 110.0, "DOB: 11/06/1978"),
-        (200.0, 140.0, "FEMALE"),
-        (200.0, 300.0, "2341 2341 2346"),
-        (200.0, 340.0, "VID : 2341 2341 2341 2123"),
-    ];
-    const BACK: [(f32, f32, &str); 5] = [
-        (60.0, 20.0, "Unique Identification Authority of India"),
-        (60.0, 80.0, "Address: S/O Mohan Rao,"),
-        (60.0, 104.0, "12/4 Lake Road, Hapur,"),
-        (60.0, 128.0, "Uttar Pradesh - 245101"),
-        (60.0, 300.0, "2341 2341 2346"),
-    ];
     const ZONE: [(f32, f32, &str); 4] = [
         (60.0, 20.0, "IDENTITY CARD"),
         (60.0, 300.0, "I<UTOD231458907<<<<<<<<<<<<<<<"),
@@ -110,24 +95,24 @@ mod tests {
 
     #[test]
     fn sides_in_their_order_are_nothing_to_speak_of() {
-        check(&FRONT, &BACK, "");
-        check(&FRONT, &ZONE, "");
+        check(&AADHAAR_FRONT, &AADHAAR_BACK, "");
+        check(&AADHAAR_FRONT, &ZONE, "");
     }
 
     #[test]
     fn swapped_sides_are_told_and_read_alike() {
-        check(&BACK, &FRONT, "front and back seem to be swapped");
-        check(&ZONE, &FRONT, "front and back seem to be swapped");
+        check(&AADHAAR_BACK, &AADHAAR_FRONT, "front and back seem to be swapped");
+        check(&ZONE, &AADHAAR_FRONT, "front and back seem to be swapped");
         let values = |reading: &Reading| reading.fields.iter().map(|(name, field)| (*name, field.chosen.value.clone())).collect::<Vec<_>>();
-        assert_eq!(values(&reading_of(&BACK, &FRONT)), values(&reading_of(&FRONT, &BACK)));
+        assert_eq!(values(&reading_of(&AADHAAR_BACK, &AADHAAR_FRONT)), values(&reading_of(&AADHAAR_FRONT, &AADHAAR_BACK)));
     }
 
     #[test]
     fn the_same_image_twice_is_told() {
-        check(&FRONT, &FRONT, "front and back are the same image");
-        let mut misread = FRONT;
+        check(&AADHAAR_FRONT, &AADHAAR_FRONT, "front and back are the same image");
+        let mut misread = AADHAAR_FRONT;
         misread[1].2 = "Asha Ra0";
-        check(&FRONT, &misread, "front and back are the same image");
+        check(&AADHAAR_FRONT, &misread, "front and back are the same image");
     }
 
     #[test]

@@ -5,6 +5,25 @@ use crate::ocr::{Line, Page, Quad};
 use super::field::Side;
 use super::layout::{Sheet, TextLine};
 
+/// The front of an Aadhaar card.
+pub(crate) const AADHAAR_FRONT: [(f32, f32, &str); 6] = [
+    (60.0, 20.0, "Government of India"),
+    (200.0, 80.0, "Asha Rao"),
+    (200.0, 110.0, "/DOB: 11/06/1978"),
+    (200.0, 140.0, "/ FEMALE"),
+    (200.0, 300.0, "2341 2341 2346"),
+    (200.0, 340.0, "VID : 2341 2341 2341 2123"),
+];
+
+/// Its back.
+pub(crate) const AADHAAR_BACK: [(f32, f32, &str); 5] = [
+    (60.0, 20.0, "Unique Identification Authority of India"),
+    (60.0, 80.0, "Address: S/O Mohan Rao,"),
+    (60.0, 104.0, "12/4 Lake Road, Hapur,"),
+    (60.0, 128.0, "Uttar Pradesh - 245101"),
+    (60.0, 300.0, "2341 2341 2346"),
+];
+
 /// A page of lines at (left, top); every character is 10 pixels wide and 20 high.
 pub(crate) fn page(lines: &[(f32, f32, &str)]) -> Page {
     Page {
