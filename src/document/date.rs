@@ -197,9 +197,9 @@ fn date_at(tokens: &[Token], order: Order, century: Century) -> Option<(Date, us
     {
         return glued(first.number? * 1_000_000 + rest.number?, order).map(|date| (date, 2));
     }
-    // Day, month name (perhaps in two or three languages), year; or month name, day, year.
+    // Day, month name (in up to four languages), year; or month name, day, year.
     if joined(3) {
-        let named = tokens[1..].iter().take(3).take_while(|token| token.joined && token.n_digits == 0).count();
+        let named = tokens[1..].iter().take(4).take_while(|token| token.joined && token.n_digits == 0).count();
         if first.n_digits >= 1 && first.n_digits <= 2 && named > 0 && tokens.len() > named + 1 && tokens[named + 1].joined {
             let year = &tokens[named + 1];
             if let (Some(month), true) = (one_month(&tokens[1..=named]), matches!(year.n_digits, 2 | 4)) {
@@ -311,6 +311,7 @@ mod tests {
     fn dates_are_found_in_every_print() {
         check("01.02.1990", "1990-02-01");
         check("08 3/MAR 1991", "1991-03-08");
+        check("08 MAA/MAR/MÄR/MAR 91", "1991-03-08");
         check("08 6EP/MAR 91", "1991-03-08");
         check("14 12/DEC 2021", "2021-12-14");
         check("3. 14.07.1981(Utopia City)", "1981-07-14");

@@ -2,14 +2,14 @@
 //!
 //! The words are data: one file per group of languages in `labels/`, a list of phrases per kind of field.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use super::field::FieldName;
 use super::layout::TextLine;
-use super::text::{Counts, find_phrase, match_at, squeeze};
+use super::text::{Counts, find_phrase, listed_words, match_at, squeeze};
 
 /// What a caption announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -219,6 +219,9 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
     phrases
 });
 
+/// Names that would be taken for misread captions.
+static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| listed_words(include_str!("labels/names.txt")));
+
 /// Errors that are forgiven in a phrase of so many characters; short words are too easily others.
 fn forgiven(length: usize) -> usize {
     match length {
@@ -254,7 +257,8 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
                 .filter(|(_, end, _)| keeps_sign(&phrase.chars, &compact[..*end]));
             bounded.min_by_key(|(_, _, errors)| *errors)
         });
-        if let Some((start, end, errors)) = found {
+        let is_name = |start: usize, end: usize| NAMES.contains(compact[start..end].iter().collect::<String>().as_str());
+        if let Some((start, end, errors)) = found.filter(|(start, end, errors)| *errors == 0 || !is_name(*start, *end)) {
             let whole_words = line.compact.ends_word(end, &line.chars);
             hits.push(Hit { start, end, errors, kinds: phrase.kinds, whole_words });
         }
@@ -370,6 +374,7 @@ mod tests {
     fn words_inside_names_are_no_captions() {
         check("SEXTON", &[]);
         check("NOMURA", &[]);
+        check("VARGAS", &[]);
         check("AD0471829", &[]);
         check("DL-0471829", &[]);
         check("Name : S. MEENAKSHI", &[("Name", Kind::Name)]);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::text::fold;
+use super::text::{fold, listed_words};
 
 /// Longest name that is printed on one line of a document.
 const LONGEST: usize = 60;
@@ -69,9 +69,7 @@ pub(crate) fn reading_order(given: &str, surname: &str) -> String {
     parts.join(" ")
 }
 
-static STOPWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    include_str!("labels/stopwords.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
-});
+static STOPWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| listed_words(include_str!("labels/stopwords.txt")));
 
 fn is_foreign(c: char) -> bool {
     c.is_alphabetic() && !matches!(c, 'a'..='z' | 'A'..='Z' | '\u{00c0}'..='\u{0259}' | '\u{1e00}'..='\u{1eff}')

@@ -22,7 +22,7 @@ pub(super) struct Specimen {
 }
 
 /// The files, by whose documents are in them.
-pub(super) const FILES: [(&str, &str); 12] = [
+pub(super) const FILES: [(&str, &str); 13] = [
     ("Europe", include_str!("specimens/europe.txt")),
     ("more of Europe", include_str!("specimens/more_europe.txt")),
     ("Asia and Africa", include_str!("specimens/asia_africa.txt")),
@@ -35,6 +35,7 @@ pub(super) const FILES: [(&str, &str); 12] = [
     ("passports", include_str!("specimens/passports.txt")),
     ("all over the world", include_str!("specimens/second.txt")),
     ("all over the world, garbled", include_str!("specimens/third.txt")),
+    ("once more all over the world", include_str!("specimens/fourth.txt")),
 ];
 
 /// The documents of a file.

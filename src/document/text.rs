@@ -1,5 +1,7 @@
 //! Text as it is compared: upper case, without diacritics, with the place of every character in the original kept.
 
+use std::collections::HashSet;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -92,6 +94,11 @@ fn fold_char(c: char) -> impl Iterator<Item = char> {
     };
     let plain = spelled.is_empty().then(|| c.nfkd().filter(|d| !is_combining_mark(*d)).flat_map(char::to_uppercase));
     spelled.chars().chain(plain.into_iter().flatten())
+}
+
+/// The words of a list with comments in lines of their own.
+pub(crate) fn listed_words(list: &'static str) -> HashSet<&'static str> {
+    list.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
 }
 
 /// Number of insertions, deletions and replacements between two texts.

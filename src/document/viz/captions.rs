@@ -26,7 +26,7 @@ pub(super) fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<
         // Within a sentence a word is no caption.
         let before = groups.last().map_or(0, |(_, last)| last.end);
         let words = line.slice(before, caption.start);
-        if words.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() >= 3).count() >= 3 {
+        if words.split_whitespace().filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 3).count() >= 3 {
             continue;
         }
         if let Some((start, last)) = groups.last_mut() {
@@ -144,6 +144,9 @@ pub(super) fn resolve_names(labels: &mut [Label]) {
         ];
         label.kind = if label.kinds.has(Kind::SurnameFirst) {
             Kind::SurnameFirst
+        // `Other names` are the given names where no others are announced.
+        } else if label.kinds == Kinds::one(Kind::GivenNames).and(Kinds::one(Kind::MiddleName)) {
+            if has_given { Kind::MiddleName } else { Kind::GivenNames }
         } else if label.kinds.is_name() || label.kinds.has(Kind::Name) {
             if label.kinds == Kinds::one(Kind::Surname) {
                 Kind::Surname

@@ -15,7 +15,7 @@ use crate::document::number::{Kind as NumberKind, Verdict, check};
 use crate::document::person_name::person_name;
 use crate::document::text::plain;
 
-use super::indian_address::find_address;
+use super::indian_address::{find_address, relative_line};
 use super::pairs::Pairing;
 use super::split_lines::name_line;
 use super::{Context, candidate, labelled, shape};
@@ -172,14 +172,15 @@ fn old_voter_number<'a>(rows: impl Iterator<Item = (&'a TextLine, &'a String)>, 
 /// `SS-RR YYYY NNNNNNN`: state, office, year, serial, with blanks, hyphens or nothing between; older ones vary by state.
 fn licence_number(line: &TextLine, text: &str, side: Side) -> Option<Candidate> {
     static NEW: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\b([A-Z]{2})[ -]?([0-9OISB]{2}[A-Z]?)[ /-]*((?:19|20|2O)[0-9OISB]{2}[ -]?[0-9OISB]{7})\b").expect("tested")
+        Regex::new(r"\b(?:DLF)?([A-Z]{2})[ -]?([0-9OISB]{2,3}[A-Z]?)[ /-]*((?:19|20|2O)[0-9OISB]{2}[ -]?[0-9OISB]{7})\b").expect("tested")
     });
     static OLD: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\b[A-Z]{2}[ -]?\d{2}[A-Z]?[ /-]+(?:[A-Z]{1,3}[ /-]*)?\d{2,4}[ /-]?\d{4,8}\b").expect("tested"));
     let hit = NEW.find(text).map(|hit| (hit, 0.95)).or_else(|| OLD.find(text).map(|hit| (hit, 0.7)));
     let (hit, sure) = hit?;
+    let number = hit.as_str().strip_prefix("DLF").unwrap_or(hit.as_str());
     // The state's two letters stand; the rest is digits.
-    let value: String = hit.as_str().char_indices().map(|(at, c)| if at < 2 { c } else { digit(c) }).collect();
+    let value: String = number.char_indices().map(|(at, c)| if at < 2 { c } else { digit(c) }).collect();
     let mut found = candidate(FieldName::IdNumber, value, text, side, sure * line.confidence, line.quad);
     found.checks.push(Check::FormatOk);
     Some(found)
@@ -234,6 +235,7 @@ fn name(context: &Context<'_>, sheet: &Sheet, texts: &[String], pairing: &Pairin
     match context.class.id_type {
         IdType::Pan => pan_name(sheet, texts, initial),
         IdType::Aadhaar => aadhaar_name(sheet, texts),
+        IdType::DrivingLicence => name_above_relative(sheet, texts),
         _ => None,
     }
 }
@@ -274,6 +276,19 @@ fn pan_name(sheet: &Sheet, texts: &[String], initial: Option<char>) -> Option<Ca
     let name = person_name(&text)?;
     let sure = if initial.is_none_or(|initial| begins_surname(&name, initial)) { 0.8 } else { 0.4 };
     Some(candidate(FieldName::Name, name, &text, sheet.side, sure * line.confidence, line.quad))
+}
+
+/// Licences without captions print the name above whose child or spouse the holder is: `D/O SUNDARESAN PILLAI`.
+fn name_above_relative(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
+    let relative = &sheet.lines[relative_line(texts)?];
+    let height = relative.edges.height();
+    let above = sheet.lines.iter().filter(|line| {
+        let step = relative.edges.middle() - line.edges.middle();
+        (0.5 * height..2.5 * height).contains(&step) && (line.edges.left - relative.edges.left).abs() < height && line.confidence > LEGIBLE
+    });
+    let line = above.max_by(|a, b| a.edges.middle().total_cmp(&b.edges.middle()))?;
+    let text = line.text();
+    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.75 * line.confidence, line.quad))
 }
 
 /// Aadhaar prints the name above the birth date; the letter prints it below `To`.

@@ -20,7 +20,10 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
         let hit = CAPTION.find(text).filter(|_| !text.contains("PLACE") && !text.contains("MAIL"))?;
         Some((index, (hit.start(), hit.end())))
     });
-    let (first, caption) = caption.or_else(|| addressee(sheet, texts))?;
+    // Without a caption, the relative's name begins it, and only the postal code tells that it is one.
+    let is_announced = caption.is_some() || addressee(sheet, texts).is_some();
+    let (first, caption) =
+        caption.or_else(|| addressee(sheet, texts)).or_else(|| relative_line(texts).map(|relative| (relative, (0, 0))))?;
     let own = &sheet.lines[first];
     let height = own.edges.height();
     let rest = own.slice(caption.1, own.chars.len());
@@ -60,6 +63,9 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
         parts.push(text);
         floor = line.edges;
     }
+    if !is_announced && !done(&parts) {
+        return None;
+    }
     let joined = parts.join("\n");
     let (relative, joined) = without_relative(&joined);
     let address = address(joined.trim())?;
@@ -77,6 +83,11 @@ fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))>
     let named = below.filter(|(_, line)| person_name(&line.text()).is_some());
     let (name, line) = named.min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()))?;
     Some((name, (0, line.chars.len())))
+}
+
+/// The line that begins with whose child or spouse the holder is.
+pub(super) fn relative_line(texts: &[String]) -> Option<usize> {
+    texts.iter().position(|text| ["S/O", "D/O", "W/O", "C/O"].iter().any(|word| text.starts_with(word)))
 }
 
 fn stops(text: &str) -> bool {

@@ -96,8 +96,9 @@ pub(crate) fn number(text: &str) -> Option<String> {
         .iter()
         .find_map(|prefix| {
             let begins = |rest: &str| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit());
-            // Letters alone may be the series of the number itself: `NO 123456` of Norway.
-            text.strip_prefix(prefix).filter(|rest| begins(rest) || !prefix.ends_with(char::is_alphabetic))
+            // Letters alone may be the series of the number itself: `NO0471829` of Norway.
+            let is_series = |rest: &str| *prefix == "NO" && rest.starts_with(|c: char| c.is_ascii_digit());
+            text.strip_prefix(prefix).filter(|rest| !is_series(rest) && begins(rest) || !prefix.ends_with(char::is_alphabetic))
         })
         .unwrap_or(text)
         .trim_start_matches(|c: char| !c.is_alphanumeric());
@@ -176,6 +177,8 @@ mod tests {
         let check = |text, expected: Option<&str>| assert_eq!(number(text).as_deref(), expected, "{text}");
         check("No. 1234567", Some("1234567"));
         check("ZS 0000177", Some("ZS 0000177"));
+        check("NO0471829", Some("NO0471829"));
+        check("NO 471829", Some("471829"));
         check("XT NR 483920", Some("XT 483920"));
         check("784-1979-1234567-1", Some("784-1979-1234567-1"));
         check("S00-000-001 CLASS", Some("S00-000-001"));
