@@ -74,7 +74,7 @@ fn lattice(text: &str) -> Lattice {
 
 /// Decodes the machine-readable zone of a page.
 pub(crate) fn decode_zone(page: &Page) -> bool {
-    mrz::read(page, date!(2026 - 11 - 22)).is_some_and(|zone| zone.is_valid())
+    mrz::read(page, &[page], date!(2026 - 11 - 22)).is_some_and(|zone| zone.is_valid())
 }
 
 /// Makes fields of everything on a document's pages, the zone included.

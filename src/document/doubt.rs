@@ -1,6 +1,7 @@
 //! Which lines deserve a second, more accurate look: those that carry fields and were not read with certainty. Pure.
 
 use super::field::{Candidate, Check, FieldName, Reading, Side, Source};
+use super::text::{distance, squeeze};
 use crate::ocr::{Line, Page, Quad};
 
 /// Lines under this confidence are doubtful where they carry a field: it is a mean, and one letter misread among a dozen
@@ -30,6 +31,16 @@ const ASKED: [FieldName; 7] = [
     FieldName::Address,
 ];
 
+/// Lines that have this share of a zone's name's letters in their order may be its print.
+const LIKE_A_NAME: f32 = 0.35;
+
+/// Most lines of a page that are read again because they are like a zone's name.
+const MAX_LINES_LIKE_NAMES: usize = 4;
+
+/// The fields that names stand in.
+const NAMES: [FieldName; 3] = [FieldName::Name, PARTS_OF_NAME[0], PARTS_OF_NAME[1]];
+const PARTS_OF_NAME: [FieldName; 2] = [FieldName::Surname, FieldName::GivenNames];
+
 /// The fields that every document is asked for.
 const WANTED: [FieldName; 3] = [FieldName::IdNumber, FieldName::Name, FieldName::DateOfBirth];
 
@@ -50,12 +61,15 @@ pub fn may_gain_from_codes(reading: &Reading) -> bool {
     !is_complete || ["USA", "CAN"].contains(&reading.value(FieldName::IssuingCountry))
 }
 
-/// How much speaks against a reading: checks that failed and fields that are missing. Of two readings of one document
-/// the one with fewer faults is the better one.
+/// How much speaks against a reading: fields that are missing, names that no check digit and no print supports, and
+/// checks that failed. Of two readings of one document the one with fewer faults is the better one.
 pub fn faults(reading: &Reading) -> usize {
     let n_missing = WANTED.iter().filter(|name| reading.value(**name).is_empty()).count();
-    let n_failed = reading.fields.values().filter(|field| has_failed(&field.chosen)).count();
-    2 * n_missing + n_failed
+    // What is the matter with a part of the name is the matter with the name.
+    let whole = reading.fields.iter().filter(|(name, _)| !PARTS_OF_NAME.contains(name)).map(|(_, field)| &field.chosen);
+    let (failed, others): (Vec<_>, Vec<_>) = whole.partition(|chosen| has_failed(chosen));
+    let n_unsupported = others.into_iter().filter(|chosen| is_unsupported(chosen)).count();
+    3 * n_missing + 2 * n_unsupported + failed.len()
 }
 
 fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> Vec<usize> {
@@ -85,12 +99,48 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
         };
         pick(&mut |line| line.confidence < threshold && overlap(&line.quad, &quad));
     }
+    let unsupported = unsupported_names(reading);
+    // The boxes of a row belong together: a clear one may be read at the row's full width.
+    pick(&mut |line| unsupported.iter().any(|zone| zone.side == side && zone.quad.is_some_and(|quad| overlap(&line.quad, &quad))));
+    let alike = resembling(&unsupported, page);
+    pick(&mut |line| alike.iter().any(|idx| page.lines[*idx].quad == line.quad));
     if incomplete {
         pick(&mut |line| line.confidence < LEGIBLE && looks_like_a_value(&line.text));
         pick(&mut |line| line.confidence < CERTAIN && line.text.chars().filter(|c| c.is_alphanumeric()).count() >= 3);
     }
     picked.truncate(if incomplete { MAX_LINES_WHEN_INCOMPLETE } else { MAX_LINES });
     picked
+}
+
+/// The zone's names that no print spells letter for letter: no check digit stands over them.
+fn unsupported_names(reading: &Reading) -> Vec<&Candidate> {
+    let fields = NAMES.iter().filter_map(|name| reading.fields.get(name));
+    fields
+        .filter(|field| has_failed(&field.chosen) || is_unsupported(&field.chosen))
+        .flat_map(|field| std::iter::once(&field.chosen).chain(&field.others))
+        .filter(|candidate| candidate.source == Source::Mrz)
+        .collect()
+}
+
+/// Whether this is a zone's name that no print says too.
+fn is_unsupported(chosen: &Candidate) -> bool {
+    NAMES.contains(&chosen.name) && chosen.source == Source::Mrz && !chosen.checks.contains(&Check::CrossMatch)
+}
+
+/// The lines of a page that are most like these names, by their letters.
+fn resembling(names: &[&Candidate], page: &Page) -> Vec<usize> {
+    let wanted: Vec<String> = names.iter().map(|name| squeeze(&name.value)).filter(|letters| letters.len() >= 3).collect();
+    let likeness = |line: &Line| {
+        let letters: String = squeeze(&line.text);
+        let share = |name: &String| 1.0 - distance(&letters, name) as f32 / letters.chars().count().max(name.len()) as f32;
+        wanted.iter().map(share).fold(0.0, f32::max)
+    };
+    let lines = page.lines.iter().enumerate().filter(|(_, line)| line.confidence < CERTAIN && !line.text.contains('<'));
+    let mut alike: Vec<(f32, usize)> =
+        lines.map(|(idx, line)| (likeness(line), idx)).filter(|&(likeness, _)| likeness >= LIKE_A_NAME).collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    alike.truncate(MAX_LINES_LIKE_NAMES);
+    alike.into_iter().map(|(_, idx)| idx).collect()
 }
 
 fn candidates(reading: &Reading) -> impl Iterator<Item = &Candidate> {
@@ -179,6 +229,20 @@ mod tests {
             reading(&[(FieldName::IdNumber, 0.0, vec![]), (FieldName::Name, 20.0, vec![]), (FieldName::DateOfBirth, 40.0, vec![])]);
         check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.98, 20.0), line("NOISE", 0.4, 80.0)], &[]);
         check(&reading, vec![line("1234", 0.99, 0.0), line("ANNA", 0.80, 20.0), line("NOISE", 0.4, 80.0)], &[1]);
+    }
+
+    #[test]
+    fn a_zones_name_that_no_print_supports_is_read_again_with_the_print_that_is_like_it() {
+        let fields = [(FieldName::IdNumber, 0.0, vec![]), (FieldName::Name, 20.0, vec![]), (FieldName::DateOfBirth, 40.0, vec![])];
+        let mut reading = reading(&fields);
+        let name = &mut reading.fields.get_mut(&FieldName::Name).unwrap().chosen;
+        (name.source, name.value) = (Source::Mrz, "HOLLIE BROUN".into());
+        let lines = || vec![line("P<UTOBROUN<<HOLLIE<<", 0.98, 20.0), line("BROWM HOLLIE", 0.9, 60.0), line("OTTAWA", 0.9, 80.0)];
+        check(&reading, lines(), &[0, 1]);
+        assert_eq!(faults(&reading), 2);
+        reading.fields.get_mut(&FieldName::Name).unwrap().chosen.checks.push(Check::CrossMatch);
+        check(&reading, lines(), &[]);
+        assert_eq!(faults(&reading), 0);
     }
 
     #[test]

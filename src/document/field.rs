@@ -123,7 +123,8 @@ pub enum Check {
     CrossMatch,
     /// Another zone says something else.
     CrossMismatch,
-    /// A character was replaced, and a check digit proves the replacement.
+    /// A character was replaced: a check digit proves the replacement, or clear print has it in a name that the zone
+    /// spells with doubt.
     Repaired,
     /// The signature over the value holds.
     SignatureOk,

@@ -139,7 +139,7 @@ fn trust(candidate: &Candidate) -> f32 {
         Source::Mrz if is_name(candidate.name) => 2.2,
         Source::Mrz => 1.6,
         // Print that was found by the zone's letters, and is clearer.
-        Source::Viz if has(Check::CrossMatch) && is_name(candidate.name) => 2.5,
+        Source::Viz if (has(Check::CrossMatch) || has(Check::Repaired)) && is_name(candidate.name) => 2.5,
         Source::Viz => 1.5,
         Source::Derived | Source::Remote => 0.5,
     };

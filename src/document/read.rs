@@ -21,9 +21,11 @@ use crate::ocr::Page;
 /// and whether the document has expired.
 pub fn read(pages: &[(Side, Page)], keys: &[SignerKey], today: Date) -> Reading {
     let sheets: Vec<Sheet> = pages.iter().map(|(side, page)| Sheet::new(*side, page)).collect();
-    let mut zone = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, today)?))).max_by_key(|(_, zone)| weight(zone));
+    let all: Vec<&Page> = pages.iter().map(|(_, page)| page).collect();
+    let zones = pages.iter().filter_map(|(side, page)| Some((*side, mrz::read(page, &all, today)?)));
+    let mut zone = zones.max_by_key(|(_, zone)| weight(zone));
     if let Some((_, zone)) = &mut zone {
-        zone.improve_names(&pages.iter().map(|(_, page)| page).collect::<Vec<_>>());
+        zone.improve_names(&all);
     }
     let coded: Vec<CodeReading> = pages.iter().flat_map(|(side, page)| codes::read(&page.codes, *side, keys)).collect();
     // Without keys nothing can be said about a signature.

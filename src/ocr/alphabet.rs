@@ -1,7 +1,7 @@
 //! The characters a recogniser can write, by class.
 
 use super::ctc::is_foreign;
-use super::page::{FILLER_LOOK_ALIKES, LATTICE_ALPHABET};
+use super::page::{BLURRED_FILLER, FILLER_LOOK_ALIKES, LATTICE_ALPHABET};
 
 /// What each class of a recogniser stands for: class 0 is the blank, the last class is the space.
 pub(crate) struct Alphabet {
@@ -43,11 +43,16 @@ impl Alphabet {
 }
 
 /// The classes that stand for a character of a machine-readable zone. Small letters are printed in none: an "o" seen
-/// there is a zero or a capital seen badly, and counts as the capital. What looks like a filler is one.
+/// there is a zero or a capital seen badly, and counts as the capital. What looks like a filler is one, and so is
+/// [`BLURRED_FILLER`].
 fn classes_of(wanted: char, spellings: &[String]) -> Vec<usize> {
+    let is_wanted = |c: char| match c {
+        BLURRED_FILLER => wanted == '<',
+        c => c.to_ascii_uppercase() == wanted || wanted == '<' && FILLER_LOOK_ALIKES.contains(c),
+    };
     let fits = |spelling: &String| {
         let mut chars = spelling.chars();
-        matches!((chars.next(), chars.next()), (Some(c), None) if c == wanted || c == wanted.to_ascii_lowercase() || wanted == '<' && FILLER_LOOK_ALIKES.contains(c))
+        matches!((chars.next(), chars.next()), (Some(c), None) if is_wanted(c))
     };
     (0..spellings.len()).filter(|class| fits(&spellings[*class])).collect()
 }

@@ -44,6 +44,9 @@ pub const LATTICE_ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<";
 /// What recognisers that know all scripts take the filler `<` of a machine-readable zone for: angles, whichever way they point.
 pub const FILLER_LOOK_ALIKES: &str = "«‹〈《＜くㄑ≤⟨〱∠^Λ∧ヘへ人";
 
+/// What the filler becomes in print so blurred that its strokes close; among capitals it is never a letter.
+pub(crate) const BLURRED_FILLER: char = 'e';
+
 /// The recogniser's probabilities per time step, kept for decoders that know more than the recogniser does.
 ///
 /// Each step is `[blank, p('0'), …, p('<')]`, each in 0..=1. The sum is below 1 where the recogniser saw characters

@@ -98,7 +98,7 @@ fn published_zones_are_read() {
             lattice: None,
         };
         let page = Page { width: 1000, height: 700, lines: lines.iter().enumerate().map(seen).collect(), ..Page::default() };
-        match mrz::read(&page, date!(2026 - 11 - 23)) {
+        match mrz::read(&page, &[&page], date!(2026 - 11 - 23)) {
             Some(zone) if zone.lines == lines && zone.is_valid() && !zone.is_repaired => Vec::new(),
             Some(_) => vec!["lines"],
             None => vec!["nothing"],

@@ -62,6 +62,8 @@ pub(super) struct LineReading {
     pub(super) symbols: Vec<Symbol>,
     /// For each symbol the probabilities of all at its place, blank left out.
     pub(super) cells: Vec<[f32; N_SYMBOLS]>,
+    /// The places of names where print says another letter than the zone shows.
+    pub(super) corrected: Vec<usize>,
     /// Sum of what the composite digit covers on this line, weighted, modulo 10.
     pub(super) composite_sum: u8,
     /// The check digits of this line that do not hold.
@@ -380,6 +382,7 @@ impl Search<'_> {
         LineReading {
             symbols: path.iter().map(|&(symbol, _)| symbol).collect(),
             cells,
+            corrected: Vec::new(),
             composite_sum: hypothesis.state.composite_sum,
             failed: all.into_iter().filter(|&checked| hypothesis.state.failed >> checked as u8 & 1 == 1).collect(),
             score: hypothesis.score,

@@ -21,6 +21,9 @@ const MOST_WITH_FAILED_CHECK: f32 = 0.3;
 /// Confidence of a field that was repaired, at the most.
 const MOST_WHEN_REPAIRED: f32 = 0.95;
 
+/// Confidence of a name of which print says another letter than the zone, which was read with doubt, at the least.
+const LEAST_WHEN_CORRECTED: f32 = 0.7;
+
 /// One field of a zone.
 #[derive(Clone)]
 pub(crate) struct FieldReading {
@@ -164,8 +167,9 @@ impl Reader<'_> {
             }
             _ => certainty::of_range(reading, range.clone()).min(MOST_WITHOUT_CHECK),
         };
+        let is_corrected = reading.corrected.iter().any(|idx| range.contains(idx));
         let is_repaired = certainty::is_repaired(reading, range);
-        if is_repaired && holds == Some(true) {
+        if is_repaired && holds == Some(true) || is_corrected {
             checks.push(Check::Repaired);
         }
         if checked.is_some() {
@@ -218,30 +222,37 @@ impl Reader<'_> {
     }
 
     fn names(&self) -> Vec<FieldReading> {
-        let (surname, given, surname_place, given_place) = if self.zone.layout == Layout::FrenchId {
-            let surname = self.text(&(0, 5..30)).map(names::words).unwrap_or_default();
-            // Given names are parted by double fillers there.
-            let given = self.text(&(1, 13..27)).map(names::words).unwrap_or_default();
-            (surname, given, (0, 5..30), (1, 13..27))
-        } else {
-            let place = match self.zone.layout {
-                Layout::Td1 => (2, 0..30),
-                layout => (0, 5..layout.width()),
-            };
-            let (surname, given) = self.text(&place).map(names::split).unwrap_or_default();
-            (surname, given, place.clone(), place)
-        };
+        let [surname_place, given_place] = self.name_places();
+        let words = |place: &Place| self.text(place).map(names::words);
+        let (surname, given) = (words(&surname_place), words(&given_place));
+        let is_whole = surname.is_some() && given.is_some();
+        let (surname, given) = (surname.unwrap_or_default(), given.unwrap_or_default());
         let full = [given.as_str(), surname.as_str()].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ");
-        let name_place = if full.is_empty() || self.text(&given_place).is_none() { surname_place.clone() } else { given_place.clone() };
-        let is_whole = self.text(&surname_place).is_some() && self.text(&given_place).is_some();
-        [
+        let parts = [
             self.reading(FieldName::Surname, &surname_place, surname, None),
             self.reading(FieldName::GivenNames, &given_place, given, None),
-            is_whole.then(|| self.reading(FieldName::Name, &name_place, full, None)).flatten(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        ];
+        let (line_idx, range) = if parts[1].is_some() { given_place } else { surname_place.clone() };
+        let starts = if line_idx == surname_place.0 { surname_place.1.start } else { range.start };
+        let mut name = if is_whole { self.reading(FieldName::Name, &(line_idx, starts..range.end), full, None) } else { None };
+        if let Some(name) = &mut name {
+            // As sure as its parts: how many fillers stand between them does not matter.
+            name.confidence = parts.iter().flatten().map(|part| part.confidence).product();
+        }
+        parts.into_iter().chain([name]).flatten().collect()
+    }
+
+    /// Where the surname and the given names stand, without the fillers before and between them.
+    fn name_places(&self) -> [Place; 2] {
+        let (line_idx, range) = match self.zone.layout {
+            // Given names are parted by double fillers there, and stand on a line of their own.
+            Layout::FrenchId => return [(0, 5..30), (1, 13..27)],
+            Layout::Td1 => (2, 0..30),
+            layout => (0, 5..layout.width()),
+        };
+        let field = self.text(&(line_idx, range.clone())).unwrap_or_default();
+        let (n_surname, n_before_given) = names::split(field);
+        [(line_idx, range.start..range.start + n_surname), (line_idx, range.start + n_before_given..range.end)]
     }
 
     /// The document's number in full where it goes on in the optional data, and whether the digit over it holds.
@@ -359,22 +370,33 @@ pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
         if let Some(printed) = printed::find(&name, pages) {
             // What a name goes on with in print is not the surname, which issuers print behind it now and then.
             reading.value = match &surname {
-                Some(surname) if may_be_cut && reading.name == FieldName::GivenNames => without(printed, surname),
-                _ => printed,
+                Some(surname) if may_be_cut && reading.name == FieldName::GivenNames => without(printed.text, surname),
+                _ => printed.text,
             };
-            reading.confidence = reading.confidence.max(MOST_WITHOUT_CHECK);
-            reading.checks.push(Check::CrossMatch);
+            if printed.is_exact && !reading.checks.contains(&Check::Repaired) {
+                reading.confidence = reading.confidence.max(MOST_WITHOUT_CHECK);
+                reading.checks.push(Check::CrossMatch);
+            } else {
+                reading.confidence = reading.confidence.max(LEAST_WHEN_CORRECTED);
+                reading.checks.push(Check::Repaired);
+            }
         }
     }
     let part = |name: FieldName| mrz.readings.iter().find(|reading| reading.name == name);
     let parts: Vec<&FieldReading> = [part(FieldName::GivenNames), part(FieldName::Surname)].into_iter().flatten().collect();
     let value = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(" ");
-    let is_printed = !parts.is_empty() && parts.iter().all(|part| part.checks.contains(&Check::CrossMatch));
+    let has = |check: Check| {
+        !parts.is_empty() && parts.iter().all(|part| part.checks.contains(&check) || part.checks.contains(&Check::CrossMatch))
+    };
+    let (is_printed, is_corrected) = (has(Check::CrossMatch), has(Check::Repaired));
     if let Some(full) = mrz.readings.iter_mut().find(|reading| reading.name == FieldName::Name) {
         full.value = value;
         if is_printed {
             full.confidence = full.confidence.max(MOST_WITHOUT_CHECK);
             full.checks.push(Check::CrossMatch);
+        } else if is_corrected {
+            full.confidence = full.confidence.max(LEAST_WHEN_CORRECTED);
+            full.checks.push(Check::Repaired);
         }
     }
 }

@@ -13,6 +13,7 @@ mod layout;
 mod names;
 mod observation;
 mod printed;
+mod settle;
 mod symbol;
 mod zone;
 
@@ -82,10 +83,11 @@ impl Mrz {
 
 /// The machine-readable zone of a page, where it has one.
 ///
-/// `today` completes years of two digits.
-pub fn read(page: &Page, today: Date) -> Option<Mrz> {
+/// `pages` are all pages of the document, whose print settles names that the zone shows with doubt; `today` completes years
+/// of two digits.
+pub fn read(page: &Page, pages: &[&Page], today: Date) -> Option<Mrz> {
     let (mut zone, quads) = find::find(page)?;
-    printed::settle(&mut zone, page);
+    settle::settle(&mut zone, pages);
     Some(fields::mrz(&zone, quads, page, today))
 }
 
@@ -113,7 +115,11 @@ mod tests {
     }
 
     fn read_lines(lines: &[&str]) -> Option<Mrz> {
-        read(&page(lines), today())
+        read_page(&page(lines))
+    }
+
+    fn read_page(page: &Page) -> Option<Mrz> {
+        read(page, &[page], today())
     }
 
     fn value(mrz: &Mrz, name: FieldName) -> String {
@@ -217,7 +223,7 @@ mod tests {
         for name in ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "P<UTOBECKLES<<ALICE<GRACE<<<<<<<<<<<<<<<<<<<"] {
             let mut page = page(&[name, SPECIMENS[0].1[1]]);
             page.lines[0].lattice = Some(blurred(name));
-            let mrz = read(&page, today()).expect("a zone");
+            let mrz = read_page(&page).expect("a zone");
             assert_eq!(mrz.lines[0], name);
         }
     }
@@ -232,7 +238,7 @@ mod tests {
             step[1 + LATTICE_ALPHABET.find('G').expect("a symbol")] = p_of_g;
             step[1 + LATTICE_ALPHABET.find('S').expect("a symbol")] = 1.0 - p_of_g;
             page.lines[1].lattice = Some(lattice);
-            read(&page, today()).expect("a zone").lines[0].clone()
+            read_page(&page).expect("a zone").lines[0].clone()
         };
         let other = name.replace("GAIMU", "SAIMU");
         assert_eq!(zone("Surname GAIMU", 0.3), name);

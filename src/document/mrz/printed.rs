@@ -1,11 +1,8 @@
 //! The zone's names as the card prints them: with diacritics, apostrophes and hyphens, and in full where the zone had no
 //! room for them.
 
-use super::decode::LineReading;
-use super::symbol::{FILLER, Symbol, symbol};
-use super::zone::Zone;
 use crate::document::translit::{is_dropped, spellings};
-use crate::ocr::{Line, Page};
+use crate::ocr::Page;
 
 /// A word may differ from the zone's by this many letters where the zone was read with doubt.
 const MAX_DIFFERENCES: usize = 1;
@@ -13,69 +10,8 @@ const MAX_DIFFERENCES: usize = 1;
 const LEAST_LEN_FOR_DOUBT: usize = 4;
 /// Print that corrects a letter of the zone has to be as clear as this: a signature is not.
 const CLEAR: f32 = 0.93;
-/// The letters of a word are misread at least this often, however sure the recogniser was.
-const LEAST_MISREAD: f32 = 0.05;
 /// Names of so few letters are found in many words: they have to be all that a line has.
 const MANY_PLACES: usize = 3;
-
-/// Settles letters of the zone's names that were read with doubt: where a word of the page differs from one of the zone
-/// in one letter that the recogniser thought possible there too, and rather than that the print was misread, it is that
-/// letter. No check digit stands over names.
-pub(super) fn settle(zone: &mut Zone, page: &Page) {
-    let printed: Vec<PrintedWord> = page.lines.iter().filter(|line| !line.text.contains('<')).flat_map(printed_words).collect();
-    let specs = zone.layout.lines();
-    for (line, spec) in zone.lines.iter_mut().zip(&specs) {
-        let (Some(line), Some(names)) = (line, spec.names.clone()) else { continue };
-        for start in names.clone() {
-            let begins = line.symbols[start] != FILLER && (start == names.start || line.symbols[start - 1] == FILLER);
-            if let Some((idx, letter)) = begins.then(|| letter_in_doubt(line, start, names.end, &printed)).flatten() {
-                line.symbols[idx] = letter;
-            }
-        }
-    }
-}
-
-/// A word of print in the symbols of a zone.
-struct PrintedWord {
-    symbols: Vec<Symbol>,
-    /// How many of its letters are misread, on average.
-    n_misread: f32,
-}
-
-fn printed_words(line: &Line) -> Vec<PrintedWord> {
-    let spelt = words(&line.text).into_iter().flat_map(|word| spellings(word.text));
-    spelt
-        .filter(|word| word.len() >= LEAST_LEN_FOR_DOUBT && word.chars().all(|c| c.is_ascii_uppercase()))
-        .map(|word| PrintedWord {
-            n_misread: word.len() as f32 * (1.0 - line.confidence),
-            symbols: word.chars().filter_map(symbol).collect(),
-        })
-        .collect()
-}
-
-/// The letter of the word that begins at `start`, with its index, which print says is another; `None` where print has the
-/// very word, or none that it may be.
-fn letter_in_doubt(line: &LineReading, start: usize, names_end: usize, printed: &[PrintedWord]) -> Option<(usize, Symbol)> {
-    let mut settled = None;
-    for word in printed {
-        let end = start + word.symbols.len();
-        if end > names_end || end < names_end && line.symbols[end] != FILLER {
-            continue;
-        }
-        let mut differing = (start..end).zip(word.symbols.iter().copied()).filter(|&(idx, letter)| line.symbols[idx] != letter);
-        match (differing.next(), differing.next()) {
-            (None, _) => return None,
-            (Some((idx, letter)), None) => {
-                let p = |symbol: Symbol| line.cells[idx][usize::from(symbol)];
-                if p(letter) > p(line.symbols[idx]) * word.n_misread.max(LEAST_MISREAD) {
-                    settled = Some((idx, letter));
-                }
-            }
-            (Some(_), Some(_)) => {}
-        }
-    }
-    settled
-}
 
 /// One name of the zone.
 pub(super) struct ZoneName<'a> {
@@ -87,8 +23,16 @@ pub(super) struct ZoneName<'a> {
     pub(super) is_doubtful: bool,
 }
 
+/// A zone's name as a line of the pages prints it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Print {
+    pub(super) text: String,
+    /// The print spells the zone's very letters.
+    pub(super) is_exact: bool,
+}
+
 /// The name as a line of the pages prints it; `None` where no line does.
-pub(super) fn find(name: &ZoneName<'_>, pages: &[&Page]) -> Option<String> {
+pub(super) fn find(name: &ZoneName<'_>, pages: &[&Page]) -> Option<Print> {
     let wanted: Vec<&str> = name.text.split(' ').filter(|word| !word.is_empty()).collect();
     if wanted.is_empty() {
         return None;
@@ -97,15 +41,16 @@ pub(super) fn find(name: &ZoneName<'_>, pages: &[&Page]) -> Option<String> {
     // An exact line first: a doubtful one elsewhere on the page must not win.
     [false, true].into_iter().filter(|is_fuzzy| !is_fuzzy || name.is_doubtful).find_map(|is_fuzzy| {
         let mut clear = lines().filter(|line| !is_fuzzy || line.confidence >= CLEAR);
-        clear.find_map(|line| in_line(&wanted, name.may_be_cut, is_fuzzy, &line.text))
+        let text = clear.find_map(|line| in_line(&wanted, name.may_be_cut, is_fuzzy, &line.text))?;
+        Some(Print { text, is_exact: !is_fuzzy })
     })
 }
 
 /// A word of print with its place in the line, in bytes.
-struct Word<'a> {
+pub(super) struct Word<'a> {
     text: &'a str,
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 fn in_line(wanted: &[&str], may_be_cut: bool, is_fuzzy: bool, line: &str) -> Option<String> {
@@ -144,7 +89,7 @@ fn differences(a: &str, b: &str) -> usize {
 }
 
 /// Words of a line, parted by blanks and hyphens; an apostrophe parts nothing.
-fn words(line: &str) -> Vec<Word<'_>> {
+pub(super) fn words(line: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut start = None;
     for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
@@ -168,11 +113,13 @@ fn is_hyphen(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ocr::Line;
 
     fn check(text: &str, may_be_cut: bool, is_doubtful: bool, printed: &[&str], expected: Option<&str>) {
         let lines = printed.iter().map(|text| Line { text: (*text).to_owned(), confidence: 0.98, ..Line::default() }).collect();
         let page = Page { lines, ..Page::default() };
-        assert_eq!(find(&ZoneName { text, may_be_cut, is_doubtful }, &[&page]).as_deref(), expected, "{text} in {printed:?}");
+        let found = find(&ZoneName { text, may_be_cut, is_doubtful }, &[&page]);
+        assert_eq!(found.map(|print| print.text).as_deref(), expected, "{text} in {printed:?}");
     }
 
     #[test]

@@ -23,9 +23,10 @@ const ROOM: usize = 22;
 
 /// The surname, the given names and the name as printed, where the print has what the zone has.
 pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
-    let zone = |name| context.zones.iter().find(|candidate| candidate.name == name).map(|candidate| candidate.value.as_str());
-    let surname = zone(FieldName::Surname).and_then(|value| printed(context, FieldName::Surname, value));
-    let given = zone(FieldName::GivenNames).and_then(|value| printed(context, FieldName::GivenNames, value));
+    let in_zone = |name| context.zones.iter().find(|candidate| candidate.name == name);
+    let zone = |name| in_zone(name).map(|candidate| candidate.value.as_str());
+    let surname = in_zone(FieldName::Surname).and_then(|zone| printed(context, zone));
+    let given = in_zone(FieldName::GivenNames).and_then(|zone| printed(context, zone));
     let surname = surname.or_else(|| beside_given(context, given.as_ref()?));
     let (surname, given) = match (surname, given) {
         (None, None) => scattered(context, zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default()),
@@ -48,7 +49,8 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
         let raw = format!("{}\n{}", surname.raw, given.raw);
         let confidence = surname.confidence.min(given.confidence);
         let mut whole = candidate(FieldName::Name, reading_order(&given.value, &surname.value), &raw, surname.side, confidence, quad);
-        whole.checks.push(Check::CrossMatch);
+        let is_exact = [surname, given].iter().all(|part| part.checks.contains(&Check::CrossMatch));
+        whole.checks.push(if is_exact { Check::CrossMatch } else { Check::Repaired });
         found.push(whole);
     }
     found.extend(surname);
@@ -73,12 +75,13 @@ fn beside_given(context: &Context<'_>, given: &Candidate) -> Option<Candidate> {
         .any(|spelling| spelling.starts_with(&wanted) || 5 * distance(spelling, &wanted) <= 3 * wanted.len().max(spelling.len()));
     let quad = given.quad.unwrap_or_default();
     let mut found = candidate(FieldName::Surname, surname, &given.raw, given.side, given.confidence, quad);
-    found.checks.push(Check::CrossMatch);
+    found.checks.push(Check::Repaired);
     alike.then_some(found)
 }
 
-/// The print of one part of the name.
-fn printed(context: &Context<'_>, name: FieldName, value: &str) -> Option<Candidate> {
+/// The print of one part of the name: with the check that it matches, or that it repairs what the zone spells.
+fn printed(context: &Context<'_>, zone: &Candidate) -> Option<Candidate> {
+    let (name, value) = (zone.name, zone.value.as_str());
     let whole = squeeze(value);
     if whole.chars().count() < 2 {
         return None;
@@ -89,9 +92,14 @@ fn printed(context: &Context<'_>, name: FieldName, value: &str) -> Option<Candid
         words.pop();
     }
     let trimmed = squeeze(&words.concat());
-    spelled(context, name, &whole)
+    let mut print = spelled(context, name, &whole)
         .or_else(|| (trimmed != whole).then(|| spelled(context, name, &trimmed)).flatten())
-        .or_else(|| nearly(context, name, &whole))
+        .or_else(|| nearly(context, zone, &whole))?;
+    if zone.checks.contains(&Check::Repaired) {
+        // The zone has its letters from this very print.
+        print.checks = vec![Check::Repaired];
+    }
+    Some(print)
 }
 
 /// The print that spells exactly these letters.
@@ -119,12 +127,13 @@ fn spelled(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candi
     best.map(|(_, candidate)| candidate)
 }
 
-/// A line of its own that differs in a letter or two, or goes on where the zone had no more room: the print is larger
-/// and clearer than the zone, whose names no digit protects.
-fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candidate> {
+/// A line of its own that differs in a letter or two from a zone that was read with doubt, or goes on where the zone had
+/// no more room: the print is larger and clearer than the zone, whose names no digit protects.
+fn nearly(context: &Context<'_>, zone: &Candidate, wanted: &str) -> Option<Candidate> {
     let length = wanted.chars().count();
     let most = match length {
         0..5 => return None,
+        _ if zone.confidence >= DOUBTFUL => 0,
         5..9 => 1,
         _ => 2,
     };
@@ -146,8 +155,8 @@ fn nearly(context: &Context<'_>, name: FieldName, wanted: &str) -> Option<Candid
                 (false, false) => continue,
             };
             if errors <= most && best.as_ref().is_none_or(|(least, _)| errors < *least) {
-                let mut echo = candidate(name, print.clone(), &text, side, line.confidence, line.quad);
-                echo.checks.push(Check::CrossMatch);
+                let mut echo = candidate(zone.name, print.clone(), &text, side, line.confidence, line.quad);
+                echo.checks.push(if errors == 0 { Check::CrossMatch } else { Check::Repaired });
                 best = Some((errors, echo));
             }
         }
