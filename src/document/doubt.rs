@@ -237,7 +237,7 @@ mod tests {
         let mut reading = reading(&fields);
         let name = &mut reading.fields.get_mut(&FieldName::Name).unwrap().chosen;
         (name.source, name.value) = (Source::Mrz, "HOLLIE BROUN".into());
-        let lines = || vec![line("P<UTOBROUN<<HOLLIE<<", 0.98, 20.0), line("BROWM HOLLIE", 0.9, 60.0), line("OTTAWA", 0.9, 80.0)];
+        let lines = || vec![line("P<UTOBROUN<<HOLLIE<<", 0.98, 20.0), line("HOLLIE BROWM", 0.9, 60.0), line("OTTAWA", 0.9, 80.0)];
         check(&reading, lines(), &[0, 1]);
         assert_eq!(faults(&reading), 2);
         reading.fields.get_mut(&FieldName::Name).unwrap().chosen.checks.push(Check::CrossMatch);
