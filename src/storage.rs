@@ -124,9 +124,17 @@ impl Storage {
         let Err(error) = answer else { return (Ok(()), None) };
         let date = error.raw_response().and_then(|raw| raw.headers().get("date")).and_then(parse_http_date);
         let failure = classify(&error);
-        // For one object a denial may mean that it is missing; asked on purpose for what is missing, it means that we see nothing.
-        let missing = failure.class == Class::ImageMissing && error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404);
-        (if missing { Ok(()) } else { Err(failure) }, date)
+        let outcome = match failure.class {
+            // Whoever is no object store answers 404 too, in words of its own.
+            Class::ImageMissing if error.code().is_none() => {
+                Err(Failure::of(Dependency::Storage, Class::Unavailable, "what answers (404) does not speak like an object store"))
+            }
+            // For one object a denial may mean that it is missing; asked on purpose for what is missing, it means that we see
+            // nothing.
+            Class::ImageMissing if failure.dependency.is_none() => Ok(()),
+            _ => Err(failure),
+        };
+        (outcome, date)
     }
 
     async fn open(&self, bucket: &str, key: &ObjectKey) -> Result<OpenImage, Failure> {
@@ -138,7 +146,9 @@ impl Storage {
         let request = self.client.get_object().bucket(bucket).key(key.as_str()).send().map_err(|error| classify(&error));
         let span = tracing::info_span!("S3 GetObject", otel.kind = "client", rpc.system = "aws-api");
         let object = tokio::time::timeout_at(deadline, request).instrument(span).await.map_err(|_| overdue())??;
-        let len = u64::try_from(object.content_length().unwrap_or(0)).unwrap_or(0);
+        let Some(len) = object.content_length().and_then(|len| u64::try_from(len).ok()) else {
+            return Err(Failure::of(Dependency::Storage, Class::Unavailable, "the object store does not say how long the object is"));
+        };
         if len == 0 {
             return Err(Failure::new(Class::BadImage, "the object is empty"));
         }

@@ -1,6 +1,8 @@
 //! What the engine of idmill reads on documents, as `benches/engines/lines.py` prints it for other engines: one JSON line
 //! a document, with the text of its lines and the CPU time it took on one core, second looks and fields included.
 //!
+//! The lines of a machine-readable zone are printed twice, as the recogniser saw them and as they were decoded.
+//!
 //! `idmill_lines FOLDER`: for every `FOLDER/<id>/front.jpg` and `back.jpg`.
 
 use std::path::Path;
@@ -22,9 +24,10 @@ fn main() -> anyhow::Result<()> {
         let back = std::fs::read(path.join("back.jpg")).ok();
         let n_images = 1 + usize::from(back.is_some());
         let started = thread_seconds();
-        let (_, pages) = reader.read_and_show(&front, back.as_deref())?;
+        let (reading, pages) = reader.read_and_show(&front, back.as_deref())?;
         let seconds = thread_seconds() - started;
-        let lines: Vec<_> = pages.iter().flat_map(|seen| &seen.page.lines).map(|line| line.text.as_str()).collect();
+        let seen = pages.iter().flat_map(|seen| &seen.page.lines).map(|line| line.text.as_str());
+        let lines: Vec<_> = seen.chain(reading.mrz.iter().map(String::as_str)).collect();
         Ok(json!({"n_images": n_images, "cpu_s": seconds, "lines": lines}))
     };
     // The first image pays for what is set up once.

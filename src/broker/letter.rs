@@ -3,9 +3,8 @@ use std::fmt;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::message::{History, header, number, text};
+use super::message::{History, header, moment, number, text};
 use crate::failure::Class;
 use crate::job::JobId;
 
@@ -71,7 +70,7 @@ impl Letter {
         let message_id = properties.message_id().as_ref().map(lapin::types::ShortString::as_str);
         let named = text(&headers, header::CLASS).and_then(|name| LetterClass::parse(&name));
         let by_broker = text(&headers, "x-first-death-reason").is_some_and(|reason| reason == "delivery_limit");
-        let noted = text(&headers, header::DEAD_SINCE).and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
+        let noted = moment(&headers, header::DEAD_SINCE);
         Self {
             id: JobId::of_message(body, message_id),
             class: named.unwrap_or(if by_broker { LetterClass::Failed(Class::DeliveryLimit) } else { LetterClass::Unknown }),

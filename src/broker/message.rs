@@ -1,7 +1,7 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::event::rfc3339;
 use crate::failure::Failure;
@@ -61,7 +61,7 @@ impl History {
         Self {
             attempt: number(headers, header::ATTEMPT).unwrap_or(1).max(1),
             deferrals: number(headers, header::DEFERRALS).unwrap_or(0),
-            first_seen: text(headers, header::FIRST_SEEN).and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok()),
+            first_seen: moment(headers, header::FIRST_SEEN),
             replay: number(headers, header::REPLAY).unwrap_or(0),
         }
     }
@@ -200,6 +200,11 @@ pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
     }
 }
 
+/// A header as a moment in UTC; anybody may have written it.
+pub(super) fn moment(headers: &FieldTable, name: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(&text(headers, name)?, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)
+}
+
 /// A header as a number, whichever of the integer types the sender's library uses.
 pub(super) fn number(headers: &FieldTable, name: &str) -> Option<u32> {
     u32::try_from(integer(headers.inner().get(name)?)?).ok()
@@ -257,6 +262,15 @@ mod tests {
         let headers = letter.starting_over(2).properties.headers().clone().unwrap();
         assert_eq!(History::of(&headers), History { attempt: 1, deferrals: 0, first_seen: None, replay: 2 });
         assert_eq!(headers.inner().len(), 1, "{headers:?}");
+    }
+
+    #[test]
+    fn a_moment_that_no_calendar_has_in_utc_is_none() {
+        let mut headers = FieldTable::default();
+        headers.insert(header::FIRST_SEEN.into(), text_value("9999-12-31T23:59:59-01:00"));
+        assert_eq!(History::of(&headers).first_seen, None);
+        headers.insert(header::FIRST_SEEN.into(), text_value("2030-01-02T04:04:05+01:00"));
+        assert_eq!(History::of(&headers).first_seen, Some(time::macros::datetime!(2030-01-02 03:04:05 UTC)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, Role, backoff};
 use super::message::Outgoing;
-use super::topology::is_missing;
+use super::topology::{is_forbidden, is_missing};
 
 /// Publishes with confirm, over a connection of its own that it makes and remakes as needed.
 ///
@@ -33,12 +33,18 @@ struct Blocked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
     /// The broker has nowhere to put it: exchange or binding is missing. A matter of configuration.
-    #[error("no queue takes messages for {routing_key} on exchange \"{exchange}\": bind one")]
+    #[error("no queue takes messages for {routing_key} on exchange \"{exchange}\": bind one, or declare it where the exchange has no name")]
     Unroutable {
         /// The exchange that was asked.
         exchange: String,
         /// The routing key that nothing is bound to.
         routing_key: String,
+    },
+    /// The broker's user may not publish there. A matter of configuration.
+    #[error("the broker's user may not write to exchange \"{exchange}\" (amq.default, if it has no name): give it the right")]
+    Forbidden {
+        /// The exchange that was asked.
+        exchange: String,
     },
     /// The broker refused to take responsibility: a full queue, or a majority of a queue's nodes is down.
     #[error("the broker refused the message: its queue is full or has no majority")]
@@ -187,8 +193,9 @@ impl Publisher {
                 return Err(PublishError::Unavailable("the confirm does not belong to the message".into()));
             }
             Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
-            // The exchange does not exist: the broker closes the channel, the connection lives on.
+            // The exchange does not exist, or is not ours to write to: the broker closes the channel, the connection lives on.
             Err(error) if is_missing(&error) => return Err(unroutable()),
+            Err(error) if is_forbidden(&error) => return Err(PublishError::Forbidden { exchange: message.exchange.clone() }),
             Err(error) => return Err(unavailable(&error)),
         };
         link.give_back(channel);

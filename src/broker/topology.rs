@@ -196,8 +196,13 @@ fn jobs_arguments(names: &Names, delivery_limit: u32) -> FieldTable {
 }
 
 fn dead_arguments() -> FieldTable {
-    // A dead letter has nowhere to go, so that a limit would drop it. From 4.0 on there is one of 20 where none is named.
-    table(&[("x-queue-type", text("quorum")), ("x-delivery-limit", AMQPValue::LongLongInt(DEAD_DELIVERY_LIMIT))])
+    // A dead letter has nowhere to go, so that a limit would drop it. From 4.0 on there is one of 20 deliveries where none
+    // is named; and where a policy limits the length, a full queue refuses letters, and jobs wait, instead of dropping the oldest.
+    table(&[
+        ("x-queue-type", text("quorum")),
+        ("x-overflow", text("reject-publish")),
+        ("x-delivery-limit", AMQPValue::LongLongInt(DEAD_DELIVERY_LIMIT)),
+    ])
 }
 
 fn hold_arguments(names: &Names, delay: Duration) -> FieldTable {
@@ -252,6 +257,11 @@ fn refusal(error: &lapin::Error) -> Option<(u16, String)> {
 /// Whether the broker says that what was asked for does not exist.
 pub(super) fn is_missing(error: &lapin::Error) -> bool {
     refusal(error).is_some_and(|(code, _)| code == NOT_FOUND)
+}
+
+/// Whether the broker says that its user may not do what was asked for.
+pub(super) fn is_forbidden(error: &lapin::Error) -> bool {
+    refusal(error).is_some_and(|(code, _)| code == ACCESS_REFUSED)
 }
 
 fn text(value: &str) -> AMQPValue {

@@ -37,7 +37,7 @@ impl WorkerArgs {
         let reader = Reader::open(&settings).context("failed to make the reader ready")?;
         let params = Params {
             concurrency: concurrency(&settings),
-            reads_remotely: settings.reader.order != ReaderOrder::Embedded,
+            reads_remotely: settings.reader.order == ReaderOrder::Remote,
             worker: settings.worker.clone(),
             retry: settings.retry.clone(),
             topology: settings.topology.clone(),

@@ -119,6 +119,13 @@ impl Settings {
             "topology.delivery_limit must be positive: without a limit a job that kills the process is never taken aside"
         );
         ensure!(self.worker.job_budget >= Duration::from_secs(1), "worker.job_budget must be at least 1s");
+        let calls = [("storage.timeout", self.storage.timeout), ("reader.remote.timeout", self.reader.remote.timeout)];
+        for (key, timeout) in calls {
+            ensure!(
+                timeout < self.worker.job_budget,
+                "worker.job_budget must be longer than {key}: an outage would look like a slow job and burn attempts"
+            );
+        }
         ensure!(!self.storage.bucket.is_empty(), "storage.bucket must not be empty");
         ensure!((0.0..=1.0).contains(&self.telemetry.sample_ratio), "telemetry.sample_ratio must be between 0 and 1");
         for (key, delays) in [

@@ -11,7 +11,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use metrics::gauge;
 use time::OffsetDateTime;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::config;
@@ -72,10 +72,12 @@ impl EmbeddedReader {
     /// `BadImage` names the side at fault; `Internal` is ours.
     pub async fn read(&self, front: Bytes, back: Option<Bytes>, steps: &mut StepTimes) -> Result<Reading, Failure> {
         let internal = |what: &str| Failure::new(Class::Internal, what);
-        let _permit = self.wait_for_an_engine(steps).await.ok_or_else(|| internal("the reader is closed"))?;
+        let permit = self.wait_for_an_engine(steps).await.ok_or_else(|| internal("the reader is closed"))?;
         let reader = self.clone();
         let span = tracing::info_span!("read document");
         let reading = tokio::task::spawn_blocking(move || {
+            // Held here and not by the caller, who may give up: the engine is busy until this thread is done.
+            let _permit = permit;
             span.in_scope(|| {
                 let outcome = reader.guarded(&front, back.as_deref());
                 if let Ok(read) = &outcome {
@@ -93,10 +95,10 @@ impl EmbeddedReader {
         Ok(document::in_original_frame(read.reading, &read.pages))
     }
 
-    async fn wait_for_an_engine(&self, steps: &mut StepTimes) -> Option<SemaphorePermit<'_>> {
+    async fn wait_for_an_engine(&self, steps: &mut StepTimes) -> Option<OwnedSemaphorePermit> {
         let started = Instant::now();
         let waiting = Waiting::start();
-        let permit = self.permits.acquire().await.ok();
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         drop(waiting);
         steps.add(Step::Wait, started.elapsed());
         permit

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
+use metrics::counter;
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -15,6 +16,7 @@ use crate::circuit::{Caller, Circuit, Limits, Signal};
 use crate::config::{ReaderOrder, Settings};
 use crate::document::{FieldName, Reading};
 use crate::failure::{Class, Dependency, Failure};
+use crate::telemetry::metric::DEPENDENCY_FAILURES;
 use crate::telemetry::{Step, StepTimes};
 
 /// The caller of every document: this circuit is never asked who fails alone.
@@ -30,8 +32,14 @@ pub struct Reader {
 enum Order {
     Embedded(EmbeddedReader),
     Remote(RemoteReader),
-    RemoteThenEmbedded { remote: RemoteReader, embedded: EmbeddedReader, circuit: Mutex<Circuit> },
-    EmbeddedThenRemote { embedded: EmbeddedReader, remote: RemoteReader, required: Vec<FieldName> },
+    RemoteThenEmbedded { remote: OneOfTwo, embedded: EmbeddedReader },
+    EmbeddedThenRemote { embedded: EmbeddedReader, remote: OneOfTwo, required: Vec<FieldName> },
+}
+
+/// The hosted API where there is another reader: its circuit is kept here, since the worker must not pause for it.
+struct OneOfTwo {
+    remote: RemoteReader,
+    circuit: Mutex<Circuit>,
 }
 
 impl Reader {
@@ -43,16 +51,15 @@ impl Reader {
         let max_image_bytes = settings.storage.max_object_bytes;
         let embedded = || EmbeddedReader::open(&settings.engine);
         let remote = || RemoteReader::new(&settings.reader.remote, max_image_bytes);
+        let limits = Limits { threshold: settings.retry.circuit_threshold.max(1), probe_interval: settings.retry.probe_interval };
+        let one_of_two = || anyhow::Ok(OneOfTwo { remote: remote()?, circuit: Mutex::new(Circuit::new(limits)) });
         let order = match settings.reader.order {
             ReaderOrder::Embedded => Order::Embedded(embedded()?),
             ReaderOrder::Remote => Order::Remote(remote()?),
-            ReaderOrder::RemoteThenEmbedded => {
-                let limits = Limits { threshold: settings.retry.circuit_threshold, probe_interval: settings.retry.probe_interval };
-                Order::RemoteThenEmbedded { remote: remote()?, embedded: embedded()?, circuit: Mutex::new(Circuit::new(limits)) }
-            }
+            ReaderOrder::RemoteThenEmbedded => Order::RemoteThenEmbedded { remote: one_of_two()?, embedded: embedded()? },
             ReaderOrder::EmbeddedThenRemote => {
                 let required = settings.reader.required_fields.iter().map(|name| required_field(name)).collect::<Result<_, _>>()?;
-                Order::EmbeddedThenRemote { embedded: embedded()?, remote: remote()?, required }
+                Order::EmbeddedThenRemote { embedded: embedded()?, remote: one_of_two()?, required }
             }
         };
         Ok(Self { order, max_image_bytes })
@@ -76,31 +83,28 @@ impl Reader {
         match &self.order {
             Order::Embedded(embedded) => self.read_embedded(embedded, front, back, steps).await,
             Order::Remote(remote) => ask(remote, front, back, steps).await,
-            Order::RemoteThenEmbedded { remote, embedded, circuit } => {
-                if may_ask(circuit) {
-                    let outcome = ask(remote, front, back, steps).await;
-                    if !note(circuit, &outcome) {
-                        // The worker must not pause for this dependency: there is another reader.
-                        return outcome
-                            .map_err(|failure| Failure { dependency: failure.dependency.filter(|d| *d != Dependency::Ocr), ..failure });
-                    }
-                    tracing::warn!("the OCR API is out of order, documents are read by the engine inside meanwhile");
-                }
-                self.read_embedded(embedded, front, back, steps).await
-            }
+            Order::RemoteThenEmbedded { remote, embedded } => match remote.ask(front, back, steps).await {
+                Some(outcome) => outcome,
+                None => self.read_embedded(embedded, front, back, steps).await,
+            },
             Order::EmbeddedThenRemote { embedded, remote, required } => {
                 let outcome = self.read_embedded(embedded, front, back, steps).await;
-                let is_enough = match &outcome {
+                let is_final = match &outcome {
                     Ok(reading) => !reading.fields.is_empty() && required.iter().all(|name| !reading.value(*name).is_empty()),
                     Err(failure) => failure.class != Class::Internal,
                 };
-                if is_enough {
+                if is_final {
                     return outcome;
                 }
-                match (outcome, ask(remote, front, back, steps).await) {
+                let completed = remote.ask(front, back, steps).await.unwrap_or_else(|| Err(out_of_order()));
+                match (outcome, completed) {
                     (_, Ok(reading)) => Ok(reading),
                     // A reading that misses a field is worth more than a refusal to complete it.
-                    (Ok(reading), Err(_)) if !reading.fields.is_empty() => Ok(reading),
+                    (Ok(mut reading), Err(failure)) if !reading.fields.is_empty() => {
+                        tracing::warn!(class = failure.class.as_str(), reason = failure.reason, "the OCR API did not complete a document");
+                        reading.warnings.push("a required field is missing, and the OCR API did not complete the document".into());
+                        Ok(reading)
+                    }
                     (_, Err(failure)) => Err(failure),
                 }
             }
@@ -139,6 +143,31 @@ impl std::fmt::Debug for Reader {
         };
         f.debug_struct("Reader").field("order", &order).finish_non_exhaustive()
     }
+}
+
+impl OneOfTwo {
+    /// Asks the hosted API; `None` while its circuit is open, and where this call opened it.
+    async fn ask(&self, front: &ImageSource, back: Option<&ImageSource>, steps: &mut StepTimes) -> Option<Result<Reading, Failure>> {
+        if !may_ask(&self.circuit) {
+            return None;
+        }
+        let outcome = ask(&self.remote, front, back, steps).await;
+        if let Some(failure) = outcome.as_ref().err().filter(|failure| failure.dependency == Some(Dependency::Ocr)) {
+            counter!(DEPENDENCY_FAILURES, "dependency" => Dependency::Ocr.as_str(), "class" => failure.class.as_str()).increment(1);
+        }
+        if note(&self.circuit, &outcome) {
+            let reason = outcome.as_ref().err().map(|failure| failure.reason.as_str());
+            tracing::warn!(reason, "the OCR API is out of order, documents are read by the engine inside meanwhile");
+            return None;
+        }
+        Some(outcome.map_err(|failure| Failure { dependency: failure.dependency.filter(|d| *d != Dependency::Ocr), ..failure }))
+    }
+}
+
+/// The engine inside made nothing of the document, and the hosted API is out of order: the document waits for it, and
+/// burns no attempt.
+fn out_of_order() -> Failure {
+    Failure::new(Class::Throttled, "the engine inside did not read the document, and the OCR API is out of order")
 }
 
 async fn ask(remote: &RemoteReader, front: &ImageSource, back: Option<&ImageSource>, steps: &mut StepTimes) -> Result<Reading, Failure> {

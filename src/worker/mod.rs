@@ -4,10 +4,12 @@ mod circuits;
 mod kept;
 mod run_job;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use metrics::{counter, gauge};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -31,15 +33,16 @@ const SUSPECT_DELIVERIES: u32 = 2;
 /// Longest time for connecting and declaring; a cluster that elects leaders takes seconds for each queue.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Pause of the probing loop when there is no job to probe with.
-const IDLE_PROBE: Duration = Duration::from_millis(200);
+/// Life of a session under which its end counts as a failed try to open one: a work queue that is missing or that we may
+/// not read from ends each at its first call.
+const SHORT_SESSION: Duration = Duration::from_secs(5);
 
 /// What a worker is made of.
 #[derive(Debug, Clone)]
 pub struct Params {
     /// Jobs in flight at once, which is also the prefetch; at least 1.
     pub concurrency: u16,
-    /// Whether reading a document calls the hosted API, so that its circuit counts.
+    /// Whether every document is read by the hosted API, so that its circuit counts.
     pub reads_remotely: bool,
     /// Time-outs and limits of jobs.
     pub worker: config::Worker,
@@ -61,8 +64,8 @@ pub struct Worker {
     kept: KeptEvents,
     health: Arc<Health>,
     in_flight: watch::Sender<usize>,
-    /// Asks for a new session: a queue that the topology promises is missing.
-    renew: Notify,
+    /// Says that a queue is missing which the topology promises.
+    queue_missing: Notify,
 }
 
 impl Worker {
@@ -81,7 +84,7 @@ impl Worker {
             kept: KeptEvents::new(params.worker.kept_results),
             health,
             in_flight: watch::Sender::new(0),
-            renew: Notify::new(),
+            queue_missing: Notify::new(),
             params,
         }
     }
@@ -99,19 +102,23 @@ impl Worker {
             };
             match opened {
                 Ok(session) => {
-                    n_failures = 0;
+                    let opened_at = Instant::now();
                     self.health.clear("broker");
+                    // Whoever could not publish during the last session has lost its job to somebody.
+                    self.health.clear("publish");
                     counter!(SESSIONS).increment(1);
                     tracing::info!(queue = self.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
                     tokio::select! {
                         () = self.work(&session, &shutdown) => {}
                         () = self.until_overdue(&shutdown) => {}
+                        () = self.remake_topology(&session) => {}
                     }
                     if !shutdown.is_cancelled() {
                         self.health.set("broker", "connection lost");
                         tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
                     }
                     session.close().await;
+                    n_failures = if opened_at.elapsed() < SHORT_SESSION { n_failures + 1 } else { 0 };
                 }
                 Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| matches!(error, SetUpError::Conflict(_))) => {
                     return Err(error);
@@ -120,10 +127,12 @@ impl Worker {
                     n_failures += 1;
                     self.health.set("broker", format!("{error:#}"));
                     tracing::warn!(error = format!("{error:#}"), n_failures, "failed to connect to the broker, trying again");
-                    tokio::select! {
-                        () = shutdown.cancelled() => {}
-                        () = tokio::time::sleep(backoff(n_failures, fastrand::f64())) => {}
-                    }
+                }
+            }
+            if n_failures > 0 {
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = tokio::time::sleep(backoff(n_failures, fastrand::f64())) => {}
                 }
             }
         }
@@ -134,15 +143,32 @@ impl Worker {
     async fn open_session(&self) -> anyhow::Result<Session> {
         let opening = async {
             let session = Session::open(&self.connector, &self.names.jobs).await?;
-            let topology = &self.params.topology;
-            let holds = self.schedule.rungs();
-            set_up(session.connection(), &self.names, &holds, topology.delivery_limit, topology.mode).await?;
+            self.set_up(&session).await?;
             self.publisher.connect().await?;
             anyhow::Ok(session)
         };
         match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
             Ok(session) => session,
             Err(_) => anyhow::bail!("the broker did not answer a declaration within {OPEN_TIMEOUT:?}"),
+        }
+    }
+
+    async fn set_up(&self, session: &Session) -> Result<(), SetUpError> {
+        let topology = &self.params.topology;
+        set_up(session.connection(), &self.names, &self.schedule.rungs(), topology.delivery_limit, topology.mode).await
+    }
+
+    /// Declares the topology again each time that a queue is found missing, whatever the worker does meanwhile: jobs in
+    /// flight wait for that queue, and a probe waits for them. Returns when it cannot be declared.
+    async fn remake_topology(&self, session: &Session) {
+        loop {
+            self.queue_missing.notified().await;
+            tracing::warn!("a queue is missing that jobs are to be put into: declaring the topology again");
+            match tokio::time::timeout(OPEN_TIMEOUT, self.set_up(session)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return tracing::warn!(%error, "failed to declare the topology"),
+                Err(_) => return tracing::warn!("the broker did not answer a declaration within {OPEN_TIMEOUT:?}"),
+            }
         }
     }
 
@@ -204,19 +230,13 @@ impl Worker {
                 biased;
                 () = shutdown.cancelled() => break None,
                 () = session.lost().cancelled() => return Vec::new(),
-                () = self.renew.notified() => {
-                    session.lost().cancel();
-                    return Vec::new();
-                }
                 _ = circuits.wait_for(|n_open| *n_open > 0) => break None,
                 () = self.publisher.until_blocked_is(true) => break None,
                 delivery = deliveries.next() => match delivery {
                     Some(delivery) if is_suspect(&delivery) => break Some(delivery),
                     Some(delivery) => drop(self.start(delivery)),
-                    // The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.
                     None => {
-                        tracing::warn!(queue = self.names.jobs, "the broker cancelled the consumer");
-                        session.lost().cancel();
+                        self.consumer_cancelled(session);
                         return Vec::new();
                     }
                 }
@@ -245,25 +265,45 @@ impl Worker {
             _ = circuits.wait_for(|n_open| *n_open == 0) => return,
             () = async { tokio::time::sleep_until(due.into()).await; self.wait_until_idle().await } => {}
         }
-        match session.take_one().await {
-            Ok(Some(delivery)) => {
-                self.circuits.probe_started();
-                let _ = self.start(delivery).await;
-            }
-            Ok(None) => tokio::time::sleep(IDLE_PROBE).await,
-            Err(_) => {}
-        }
+        // A consumer and not a get: the broker serves consumers first, so that beside workers that are well a get would
+        // find nothing until all of them are full.
+        let Ok(mut deliveries) = session.consume(1).await else { return };
+        let probe = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => None,
+            () = session.lost().cancelled() => return,
+            _ = circuits.wait_for(|n_open| *n_open == 0) => None,
+            () = self.publisher.until_blocked_is(true) => None,
+            delivery = deliveries.next() => match delivery {
+                Some(delivery) => Some(delivery),
+                None => return self.consumer_cancelled(session),
+            },
+        };
+        let Some(probe) = probe else {
+            return session.finish(deliveries, |delivery| drop(self.start(delivery))).await;
+        };
+        // It holds all that its prefetch allows, so that nothing is on its way when it is cancelled.
+        drop(session.cancel(deliveries).await);
+        self.circuits.probe_started();
+        let _ = self.start(probe).await;
+    }
+
+    /// The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.
+    fn consumer_cancelled(&self, session: &Session) {
+        tracing::warn!(queue = self.names.jobs, "the broker cancelled the consumer");
+        session.lost().cancel();
     }
 
     /// Starts a job on a task of its own.
     fn start(self: &Arc<Self>, delivery: Delivery) -> tokio::task::JoinHandle<()> {
-        let worker = Arc::clone(self);
-        worker.in_flight.send_modify(|n| *n += 1);
-        gauge!(IN_FLIGHT).increment(1.0);
+        let in_flight = InFlight::new(Arc::clone(self));
+        let lease = delivery.lease().clone();
         tokio::spawn(async move {
-            run_job::run(&worker, delivery).await;
-            gauge!(IN_FLIGHT).decrement(1.0);
-            worker.in_flight.send_modify(|n| *n -= 1);
+            let running = AssertUnwindSafe(run_job::run(&in_flight.0, delivery));
+            if running.catch_unwind().await.is_err() {
+                // Nobody would settle this job any more. As after a crash, the broker brings it again and counts.
+                lease.cancel();
+            }
         })
     }
 
@@ -279,6 +319,24 @@ impl Worker {
         let timeout = self.params.worker.drain_timeout;
         tokio::time::sleep(timeout).await;
         tracing::warn!(n_in_flight = *self.in_flight.borrow(), ?timeout, "jobs in flight did not finish in time and go back to the queue");
+    }
+}
+
+/// A job in flight, counted for as long as this lives.
+struct InFlight(Arc<Worker>);
+
+impl InFlight {
+    fn new(worker: Arc<Worker>) -> Self {
+        worker.in_flight.send_modify(|n| *n += 1);
+        gauge!(IN_FLIGHT).increment(1.0);
+        Self(worker)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(IN_FLIGHT).decrement(1.0);
+        self.0.in_flight.send_modify(|n| *n -= 1);
     }
 }
 

@@ -176,7 +176,7 @@ impl Run<'_> {
             self.worker.circuits.note_outcome(&outcome, self.caller, self.worker.params.reads_remotely);
             let Err(failure) = outcome else { return Ok(outcome) };
             let may_heal_at_once = failure.class == Class::Unavailable
-                && failure.dependency.is_some_and(|dependency| !self.worker.circuits.is_open(dependency));
+                && failure.dependency.is_none_or(|dependency| !self.worker.circuits.is_open(dependency));
             let Some(pause) = pause.filter(|_| may_heal_at_once) else { return Ok(Err(failure)) };
             last = Some(failure);
             tokio::select! {
@@ -306,9 +306,9 @@ impl Run<'_> {
             self.worker.health.set("publish", error.to_string());
             match error {
                 PublishError::Unroutable { exchange, .. } if exchange.is_empty() && makes_topology(&self.worker.params) => {
-                    self.worker.renew.notify_one()
+                    self.worker.queue_missing.notify_one()
                 }
-                PublishError::Unroutable { .. } => {
+                PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => {
                     self.worker.circuits.note(Dependency::Reply, Signal::Refused, self.caller, &error.to_string())
                 }
                 PublishError::Refused | PublishError::Unavailable(_) => {}

@@ -157,6 +157,9 @@ async fn a_store_that_is_gone_or_refuses_us_or_misses_a_bucket_is_told_apart() {
     }))
     .await;
     check(&doctor(&stage).set("storage.endpoint", &denying).run().expect_code(1), "storage", "failure", "denies access (403)");
+    let website = start(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "<html>no such page</html>") })).await;
+    let stranger = doctor(&stage).set("storage.endpoint", &website).run().expect_code(1);
+    check(&stranger, "storage", "failure", "does not speak like an object store");
 }
 
 #[tokio::test(flavor = "multi_thread")]

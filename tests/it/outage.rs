@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use image::{ImageFormat, Rgb, RgbImage};
+use lapin::options::QueueDeleteOptions;
 use serde_json::json;
 
 use crate::hosted_api::{Answer, HostedApi, image};
@@ -54,6 +56,62 @@ async fn ten_minutes_without_the_hosted_api_burn_no_attempt_and_cost_one_probe_a
         assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned");
     }
     assert!(stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n == 0));
+    // Jobs trickle in, and whichever worker was well first has room for all of them: the other one gets its probe all the same.
+    stage
+        .until("both circuits close", async || {
+            stage.publish(&json!({"id": "trickle", "front": front})).await;
+            workers.iter().all(|worker| worker.log().contains("the circuit closed"))
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_hold_queue_that_is_missing_when_an_outage_needs_it_is_made_again() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker =
+        stage.worker().reads_remotely(&api.address).set("retry.defer_delays", "100ms").set("retry.probe_interval", "100ms").start().await;
+    let hold = stage.name("jobs.retry.100ms");
+    stage.channel().await.queue_delete(hold.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    api.set(Answer::Status(500), 1.0);
+    for n in 0..2 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    stage.until("jobs are put off", async || n_ended(&worker.log(), "deferred") > 0).await;
+    assert!(worker.log().contains("declaring the topology again"));
+    api.set(Answer::Well, 1.0);
+    for _ in 0..2 {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+    assert_eq!(n_ended(&worker.log(), "lost"), 0, "no lease was given up for it");
+}
+
+#[tokio::test]
+async fn a_document_that_only_the_hosted_api_can_read_waits_for_it_and_burns_no_attempt() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let mut blank = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(640, 400, Rgb([200; 3])).write_to(&mut blank, ImageFormat::Png).unwrap();
+    let (blank, (printed, _)) = (stage.upload("blank.png", blank.into_inner()).await, stage.upload_specimen("passport-1").await);
+    let worker = stage
+        .worker()
+        .reads_remotely(&api.address)
+        .set("reader.order", "embedded_then_remote")
+        .set("retry.delays", "100ms")
+        .set("retry.defer_delays", "100ms")
+        .set("retry.probe_interval", "100ms")
+        .start()
+        .await;
+    api.set(Answer::Status(500), 1.0);
+    stage.publish(&json!({"id": "blank", "front": blank})).await;
+    stage.until("it is put off", async || n_ended(&worker.log(), "deferred") > 2).await;
+    // The engine needs no API, and goes on.
+    stage.publish(&json!({"id": "printed", "front": printed})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "printed");
+    api.set(Answer::Well, 1.0);
+    assert_eq!(stage.next_event().await.json()["subject"], "blank");
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned");
 }
 
 #[tokio::test]

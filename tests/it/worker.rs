@@ -204,16 +204,17 @@ async fn sigterm_finishes_what_is_in_flight_and_gives_back_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_job_twice_gives_the_same_event_id() {
+async fn the_same_job_twice_gives_the_same_event() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
     let _worker = stage.worker().start().await;
+    let mut events = Vec::new();
     for _ in 0..2 {
         stage.publish(&json!({"id": "twice", "front": front})).await;
+        events.push(stage.next_event().await.json());
     }
-    let (first, second) = (stage.next_event().await.json(), stage.next_event().await.json());
-    assert_eq!(first["id"], second["id"]);
-    assert_eq!(first["subject"], "twice");
+    assert_eq!(events[0], events[1], "the very same, with its id and its time");
+    assert_eq!(events[0]["subject"], "twice");
 }
 
 #[tokio::test]
@@ -400,6 +401,8 @@ async fn no_log_of_a_worker_holds_what_is_on_a_document() {
     let specimens = ["passport-1", "td1-1", "td2-1", "licence-1", "aamva-1", "pan-1", "aadhaar-1"];
     for specimen in specimens {
         let (front, back) = stage.upload_specimen(specimen).await;
+        // A key often holds whose document it is.
+        forbidden.extend([front.clone()].into_iter().chain(back.clone()));
         stage.publish(&json!({"id": specimen, "front": front, "back": back, "metadata": {"note": "METADATA-OF-THE-PRODUCER"}})).await;
         let truth = std::fs::read(crate::api::specimen(specimen).join("truth.json")).unwrap();
         let truth: Value = serde_json::from_slice(&truth).unwrap();
