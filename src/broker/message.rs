@@ -28,7 +28,7 @@ pub mod header {
 
 /// Headers that the broker adds and that must not travel on with a copy: they are stuck or start anew across a
 /// republish, differently on 3.10 and 4.x, so nobody should count with them.
-const BROKERS_OWN: [&str; 8] = [
+const BROKERS_OWN: [&str; 9] = [
     "x-death",
     "x-first-death-exchange",
     "x-first-death-queue",
@@ -37,6 +37,8 @@ const BROKERS_OWN: [&str; 8] = [
     "x-last-death-queue",
     "x-last-death-reason",
     "x-delivery-count",
+    // From 4.3 on.
+    "x-acquired-count",
 ];
 
 /// Longest reason in a header, in bytes: all headers together must fit one frame.

@@ -61,12 +61,18 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<Option<SpanExport>>
 }
 
 /// Whether a library may log this. At TRACE, lapin writes every frame that it receives, and with it the jobs
-/// and their metadata, and the AWS SDK every request with its object's key; and at WARN, lapin writes every message that no
-/// queue takes, which is an event with a document's fields.
+/// and their metadata; and at WARN every message that no queue takes, which is an event with a document's fields.
+/// From DEBUG on, the AWS SDK writes every request with its object's key.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
-    let tells_all_at_trace = target.starts_with("lapin") || target.starts_with("aws_");
-    target != "lapin::returned_messages" && !(tells_all_at_trace && *metadata.level() == Level::TRACE)
+    let most = if target.starts_with("aws_") {
+        Level::INFO
+    } else if target.starts_with("lapin") {
+        Level::DEBUG
+    } else {
+        Level::TRACE
+    };
+    target != "lapin::returned_messages" && *metadata.level() <= most
 }
 
 /// The metrics of this process, as Prometheus reads them.

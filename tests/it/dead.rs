@@ -162,14 +162,21 @@ async fn looking_again_and_again_does_not_use_up_a_delivery_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dead_letters_queue_is_declared_with_a_limit_that_is_never_reached() {
+async fn the_dead_letters_queue_drops_nothing_by_a_limit_of_deliveries_or_length() {
     let stage = stage().await;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(20));
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let refusal = stage.channel().await.queue_declare(stage.name("dead").as_str().into(), durable, arguments).await.unwrap_err();
-    assert!(refusal.to_string().contains("x-delivery-limit") && refusal.to_string().contains("1000000000"), "{refusal}");
+    let refusal = async |limit: i64, overflow: &str| {
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(limit));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString(overflow.into()));
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let answer = stage.channel().await.queue_declare(stage.name("dead").as_str().into(), durable, arguments).await;
+        answer.unwrap_err().to_string()
+    };
+    let limit = refusal(20, "reject-publish").await;
+    assert!(limit.contains("x-delivery-limit") && limit.contains("1000000000"), "{limit}");
+    let overflow = refusal(1_000_000_000, "drop-head").await;
+    assert!(overflow.contains("x-overflow") && overflow.contains("reject-publish"), "{overflow}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,8 +194,10 @@ async fn a_replayed_job_starts_over_and_says_that_it_was_replayed() {
     assert!(done.stderr().contains("replayed 1 letter: 1 unavailable"), "{}", done.stderr());
     let mut job = stage.next_message(&stage.name("jobs"), Duration::from_secs(5)).await.unwrap();
     assert_eq!(job.json()["id"], "a");
-    // 3.10 counts deliveries from the first one on, 4.x from the second.
-    job.headers.remove("x-delivery-count");
+    // 3.10 counts deliveries from the first one on, 4.x from the second; 4.3 counts differently besides.
+    for counted in ["x-delivery-count", "x-acquired-count"] {
+        job.headers.remove(counted);
+    }
     assert_eq!(job.headers, BTreeMap::from([("x-idmill-replay".to_owned(), "1".to_owned())]), "nothing of its past goes with it");
     assert_eq!(job.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
     assert_eq!(job.properties.delivery_mode(), &Some(2));

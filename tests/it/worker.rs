@@ -415,8 +415,8 @@ async fn no_log_of_a_worker_holds_what_is_on_a_document() {
         assert_eq!(event.routing_key, "document.read");
         collect_texts(&event.json()["data"], &mut forbidden);
     }
+    stage.until("all are settled", async || n_ended(&worker.log(), "read") == specimens.len()).await;
     let log = worker.log();
-    assert_eq!(n_ended(&log, "read"), specimens.len());
     assert!(log.contains(r#""level":"TRACE""#), "the log is a log of everything");
     assert_holds_none(&log, &forbidden);
 }
