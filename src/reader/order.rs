@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::Context;
 use bytes::Bytes;
 use metrics::counter;
-use serde_json::Value;
 use tracing::Instrument;
 
 use super::embedded::EmbeddedReader;
@@ -178,7 +177,7 @@ async fn ask(remote: &RemoteReader, front: &ImageSource, back: Option<&ImageSour
 }
 
 fn required_field(name: &str) -> anyhow::Result<FieldName> {
-    serde_json::from_value(Value::String(name.to_owned())).with_context(|| format!("reader.required_fields names an unknown field: {name}"))
+    FieldName::named(name).with_context(|| format!("reader.required_fields names an unknown field: {name}"))
 }
 
 /// Whether the remote reader is to be asked: while its circuit is open, only when a probe is due.
