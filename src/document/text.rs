@@ -1,5 +1,6 @@
 //! Text as it is compared: upper case, without diacritics, with the place of every character in the original kept.
 
+use std::array;
 use std::collections::HashSet;
 
 use unicode_normalization::UnicodeNormalization;
@@ -158,32 +159,36 @@ impl Counts {
     }
 }
 
+/// Most errors that [`match_at`] allows.
+const MOST_ERRORS: usize = 3;
+
 /// Whether `phrase` stands at `start` of `line` with at most `max_errors` errors: the end position and the errors.
 ///
 /// Only paths within the band that so many errors allow are followed, and no further than the errors last.
 pub(crate) fn match_at(line: &[char], start: usize, phrase: &[char], max_errors: usize) -> Option<(usize, usize)> {
     let line = &line[start..];
-    let far = max_errors + 1;
-    let mut row: Vec<usize> = (0..=2 * max_errors).map(|place| place.checked_sub(max_errors).unwrap_or(far)).collect();
+    let max_errors = max_errors.min(MOST_ERRORS);
+    let (far, n_places) = (max_errors + 1, 2 * max_errors + 1);
+    let mut row: [usize; 2 * MOST_ERRORS + 1] = array::from_fn(|place| place.checked_sub(max_errors).unwrap_or(far));
     // `row[d]` is the cost of the phrase so far against the line up to `i + d - max_errors`.
     for (i, p) in phrase.iter().enumerate() {
-        let mut next = vec![far; row.len()];
-        for d in 0..row.len() {
+        let mut next = [far; 2 * MOST_ERRORS + 1];
+        for d in 0..n_places {
             let Some(j) = (i + 1 + d).checked_sub(max_errors) else { continue };
             if j > line.len() {
                 continue;
             }
             let replaced = if j > 0 { row[d] + usize::from(!alike(line[j - 1], *p)) } else { far };
-            let dropped = if d + 1 < row.len() { row[d + 1] + 1 } else { far };
+            let dropped = if d + 1 < n_places { row[d + 1] + 1 } else { far };
             let inserted = if d > 0 { next[d - 1] + 1 } else { far };
             next[d] = replaced.min(dropped).min(inserted);
         }
-        if next.iter().all(|errors| *errors > max_errors) {
+        if next[..n_places].iter().all(|errors| *errors > max_errors) {
             return None;
         }
         row = next;
     }
-    let (d, errors) = row.iter().enumerate().min_by_key(|(d, errors)| (**errors, d.abs_diff(max_errors)))?;
+    let (d, errors) = row[..n_places].iter().enumerate().min_by_key(|(d, errors)| (**errors, d.abs_diff(max_errors)))?;
     (*errors <= max_errors).then(|| (start + phrase.len() + d - max_errors, *errors))
 }
 
@@ -199,6 +204,12 @@ pub(crate) fn find_phrase(line: &[char], phrase: &[char], max_errors: usize) -> 
             .windows(phrase.len())
             .position(|window| window.iter().zip(phrase).all(|(a, b)| alike(*a, *b)))
             .map(|start| (start, start + phrase.len(), 0));
+    }
+    // Of one part more than there may be errors, one part is intact: most phrases can be ruled out without counting errors.
+    let part_length = phrase.len() / (max_errors + 1);
+    let is_intact = |part: &[char]| line.windows(part.len()).any(|window| window.iter().zip(part).all(|(a, b)| alike(*a, *b)));
+    if part_length > 0 && !phrase.chunks_exact(part_length).any(is_intact) {
+        return None;
     }
     // Sellers' algorithm, with the start of the best path carried along.
     let mut column: Vec<(usize, usize)> = (0..=phrase.len()).map(|errors| (errors, 0)).collect();
