@@ -14,6 +14,9 @@ const LEGIBLE: f32 = 0.90;
 /// A line of the zone under this confidence is not easy to read: no check digit stands over its names.
 const EASY: f32 = 0.95;
 
+/// Heights of a line that the lines of one zone are apart at most.
+const SAME_ZONE: f32 = 5.0;
+
 /// Most lines of one page that are looked at again: the accurate recogniser takes several times as long.
 const MAX_LINES: usize = 8;
 
@@ -78,8 +81,10 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
         let more: Vec<usize> = (0..page.lines.len()).filter(|idx| !picked.contains(idx) && wanted(&page.lines[*idx])).collect();
         picked.extend(more);
     };
-    // Fillers tell a zone that was not understood from other long lines in capitals.
-    let may_be_zone = |line: &Line| line.lattice.is_some() && (line.text.contains('<') || !reading.mrz.is_empty());
+    // Fillers tell a zone that was not understood from other long lines in capitals; where some of it was, the rest is near.
+    let found: Vec<Quad> = candidates(reading).filter(|c| c.source == Source::Mrz && c.side == side).filter_map(|c| c.quad).collect();
+    let is_near = |line: &Line| found.iter().any(|quad| (quad.center().y - line.quad.center().y).abs() < SAME_ZONE * quad.text_height());
+    let may_be_zone = |line: &Line| line.lattice.is_some() && (line.text.contains('<') || is_near(line));
     if reading.mrz.is_empty() || candidates(reading).any(|c| c.source == Source::Mrz && has_failed(c)) {
         pick(&mut |line| may_be_zone(line));
     } else if reading.mrz.iter().any(String::is_empty) {
@@ -265,11 +270,16 @@ mod tests {
     #[test]
     fn a_line_that_is_missing_from_a_zone_is_looked_for_among_those_hard_to_read() {
         let mut partial =
-            reading(&[(FieldName::IdNumber, 200.0, vec![]), (FieldName::Name, 220.0, vec![]), (FieldName::DateOfBirth, 240.0, vec![])]);
+            reading(&[(FieldName::IdNumber, 120.0, vec![]), (FieldName::Name, 220.0, vec![]), (FieldName::DateOfBirth, 240.0, vec![])]);
         partial.mrz = vec![String::new(), "L898902C36UTO7408122F1204159ZE184226B<<<<<10".into()];
+        partial.fields.get_mut(&FieldName::IdNumber).expect("it is there").chosen.source = Source::Mrz;
         let zone_like = |text, confidence, top| Line { lattice: Some(Lattice::default()), ..line(text, confidence, top) };
-        let lines = vec![zone_like("PCUTOERIKSSONCCANNACMARIACKCCCCCCCCCCCKCCCC", 0.7, 0.0), zone_like("L898902C36UTO<<<<<10", 0.99, 20.0)];
-        check(&partial, lines, &[0]);
+        let lines = vec![
+            zone_like("DIPLOMATIC PASSPORT OF THE REPUBLIC OF UTOPIA", 0.7, 10.0),
+            zone_like("PCUTOERIKSSONCCANNACMARIACKCCCCCCCCCCCKCCCC", 0.7, 100.0),
+            zone_like("L898902C36UTO<<<<<10", 0.99, 120.0),
+        ];
+        check(&partial, lines, &[1]);
     }
 
     #[test]
