@@ -10,16 +10,24 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use idmill::document::Side;
 use idmill::ocr::steps::{Decoded, detect, recognise};
-use idmill::ocr::{Engine, Limits, Weights, find_folder};
-
-const LIMITS: Limits = Limits { max_pixels: 25_000_000 };
+use idmill::ocr::{Engine, Weights, find_folder};
 
 fn pure_steps(criterion: &mut Criterion) {
     let page = hot::passport();
     let pages = [(Side::Front, page.clone())];
     let reading = hot::parse(&pages);
+    let card = [(Side::Front, hot::card())];
+    let (transcriber, steps) = hot::recognised_line();
+    let (map, width, height) = hot::text_map();
+    let picture = hot::picture();
+    let image = hot::decode(&hot::photo());
+    criterion.bench_function("straighten a line", |b| b.iter(|| hot::crop(black_box(&image))));
+    criterion.bench_function("make text of a line's probabilities", |b| b.iter(|| transcriber.read(black_box(&steps))));
+    criterion.bench_function("make boxes of a detector's map", |b| b.iter(|| hot::text_boxes(black_box(&map), width, height)));
+    criterion.bench_function("look for codes where there is none", |b| b.iter(|| hot::codes(black_box(&picture))));
     criterion.bench_function("decode the zone of a passport", |b| b.iter(|| hot::decode_zone(black_box(&page))));
     criterion.bench_function("parse a passport's page", |b| b.iter(|| hot::parse(black_box(&pages))));
+    criterion.bench_function("parse a card's front", |b| b.iter(|| hot::parse(black_box(&card))));
     criterion.bench_function("encode an event", |b| b.iter(|| hot::encode_event(black_box(&reading))));
 }
 
@@ -35,13 +43,13 @@ fn stream_bodies(criterion: &mut Criterion) {
 fn engine_steps(criterion: &mut Criterion) {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).unwrap_or_else(|| panic!("{name} is set by benches/run.sh"));
     let weights = Weights::load(&find_folder(Some(&folder("IDMILL__ENGINE__DIR"))).expect("a folder")).expect("weights");
-    let mut engine = Engine::new(&weights, LIMITS).expect("an engine");
+    let mut engine = Engine::new(&weights, hot::LIMITS).expect("an engine");
     let bytes = std::fs::read(folder("IDMILL_TEST_SPECIMENS").join("clean/td1-1/front.jpg")).expect("a specimen");
-    let image = Decoded::new(&bytes, LIMITS).expect("an image");
+    let image = Decoded::new(&bytes, hot::LIMITS).expect("an image");
     let boxes = detect(&mut engine, &image).expect("boxes");
     let mut group = criterion.benchmark_group("engine");
     group.sample_size(20).measurement_time(Duration::from_secs(4));
-    group.bench_function("decode a card", |b| b.iter(|| Decoded::new(black_box(&bytes), LIMITS)));
+    group.bench_function("decode a card", |b| b.iter(|| Decoded::new(black_box(&bytes), hot::LIMITS)));
     group.bench_function(format!("detect the {} lines of a card", boxes.len()), |b| b.iter(|| detect(&mut engine, &image)));
     group.bench_function(format!("recognise the {} lines of a card", boxes.len()), |b| {
         b.iter(|| boxes.iter().map(|quad| recognise(&mut engine, &image, quad).expect("a line")).sum::<usize>());

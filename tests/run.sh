@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks and all tests, with everything that they need: Debian packages, weights, a RabbitMQ and an S3 server.
 #
-#   tests/run.sh [STEP...]     steps: format lint docs unit integration faults api deploy quickstart; all of them if none is named
+#   tests/run.sh [STEP...]     steps: format lint docs unit instructions integration faults api deploy quickstart; all of them if none is named
 #
 # IDMILL_TEST_BROKER=4.0 or 4.3 runs the tests on that RabbitMQ instead of the machine's own.
 #
@@ -67,6 +67,9 @@ run_lint() {
 
 run_unit() { cargo test --locked --lib --bins --examples; }
 
+# Fails where the paths that every document takes need more instructions than they did.
+run_instructions() { tests/instructions.sh; }
+
 run_integration() {
   # The page is tried in a browser, and schemas are checked by somebody else's validator.
   need_debian chromium chromium-driver python3-jsonschema
@@ -99,7 +102,7 @@ for key in ("idType", "idNumber", "name", "dateOfBirth", "gender"):
 PYTHON
 }
 
-all=(format lint docs unit integration faults api deploy quickstart)
+all=(format lint docs unit instructions integration faults api deploy quickstart)
 steps=("$@")
 [ $# -gt 0 ] || steps=("${all[@]}")
 for name in "${steps[@]}"; do

@@ -38,11 +38,16 @@ impl Recogniser {
 
     /// Reads the line inside `quad`.
     pub(crate) fn read(&mut self, picture: &Picture, quad: &Quad) -> Result<Transcript, RunError> {
-        let width = crop_width(quad);
-        let planes = picture.crop_planes(quad, width, CROP_HEIGHT, &Range::SYMMETRIC);
+        let (width, planes) = input(picture, quad);
         let alphabet = &self.alphabet;
         self.network.run(&planes, CROP_HEIGHT, width, |_, steps| ctc::decode(steps, alphabet))
     }
+}
+
+/// The line inside `quad` as a recogniser takes it: its width, and (3, H, W) planes, each in [-1, 1].
+pub(super) fn input(picture: &Picture, quad: &Quad) -> (usize, Vec<f32>) {
+    let width = crop_width(quad);
+    (width, picture.crop_planes(quad, width, CROP_HEIGHT, &Range::SYMMETRIC))
 }
 
 /// Width of a crop that keeps the line's proportions.

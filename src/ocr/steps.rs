@@ -2,6 +2,9 @@
 
 use image::RgbImage;
 
+use super::alphabet::Alphabet;
+use super::boxes::{self, BoxParams};
+use super::ctc;
 use super::decode::{Limits, decode};
 use super::engine::{DETECTION_LONG_SIDE, Engine};
 use super::error::ImageError;
@@ -9,6 +12,7 @@ use super::frame::Frame;
 use super::network::RunError;
 use super::page::Quad;
 use super::picture::Picture;
+use super::recognise;
 
 /// A decoded image, ready to be looked at.
 pub struct Decoded(Picture);
@@ -43,4 +47,29 @@ pub fn detect(engine: &mut Engine, image: &Decoded) -> Result<Vec<Quad>, RunErro
 /// The runtime fails.
 pub fn recognise(engine: &mut Engine, image: &Decoded, quad: &Quad) -> Result<usize, RunError> {
     engine.fast.read(&image.0, quad).map(|seen| seen.text.chars().count())
+}
+
+/// Straightens the line in a box for the recogniser, and gives the width it has then, in pixels.
+pub fn crop(image: &Decoded, quad: &Quad) -> usize {
+    recognise::input(&image.0, quad).0
+}
+
+/// The number of boxes in a detector's map, (H, W) row-major.
+pub fn text_boxes(map: &[f32], width: usize, height: usize) -> usize {
+    boxes::text_boxes(map, width, height, &BoxParams::default()).len()
+}
+
+/// Makes text of a recogniser's probabilities.
+pub struct Transcriber(Alphabet);
+
+impl Transcriber {
+    /// For the characters of a dictionary, one a line.
+    pub fn new(dictionary: &str) -> Self {
+        Self(Alphabet::from_lines(dictionary))
+    }
+
+    /// The number of characters of a line: `steps` is (T, C) row-major.
+    pub fn read(&self, steps: &[f32]) -> usize {
+        ctc::decode(steps, &self.0).text.chars().count()
+    }
 }
