@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib.sh
 . deploy/lib.sh
 
-# What a path may take more, in percent. Runs of one build differ by less than 0.1 %; other compilers and C libraries by more.
+# What a path may take more, in percent. Runs of one build differ by 0.15 % at most; other compilers and C libraries by more.
 tolerance=5
 table=tests/instructions.txt
 private=$PWD/.private/instructions
