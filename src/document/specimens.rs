@@ -22,7 +22,7 @@ pub(super) struct Specimen {
 }
 
 /// The files, by whose documents are in them.
-pub(super) const FILES: [(&str, &str); 13] = [
+pub(super) const FILES: [(&str, &str); 14] = [
     ("Europe", include_str!("specimens/europe.txt")),
     ("more of Europe", include_str!("specimens/more_europe.txt")),
     ("Asia and Africa", include_str!("specimens/asia_africa.txt")),
@@ -36,6 +36,7 @@ pub(super) const FILES: [(&str, &str); 13] = [
     ("all over the world", include_str!("specimens/second.txt")),
     ("all over the world, garbled", include_str!("specimens/third.txt")),
     ("once more all over the world", include_str!("specimens/fourth.txt")),
+    ("what looks like something else", include_str!("specimens/likeness.txt")),
 ];
 
 /// The documents of a file.

@@ -19,7 +19,9 @@ impl Card<'_> {
             let end = MARKS.any.find(&text[hit.end()..]).map_or(rest.chars().count(), |next| next.start());
             let mut value: String = rest.chars().take(end).collect();
             // `4d DLN 9999999993 DOB`: the 3 is the number of the next field, as the 4d is of this one.
-            if hit.as_str().starts_with('4') && text[hit.end() + end..].starts_with('D') && value.trim_end().ends_with('3') {
+            // The number may go on in the next box, beyond this line's end.
+            let next_is_birth = text.get(hit.end() + end..).is_some_and(|rest| rest.starts_with('D'));
+            if hit.as_str().starts_with('4') && next_is_birth && value.trim_end().ends_with('3') {
                 value = value.trim_end().strip_suffix('3').unwrap_or_default().to_owned();
             }
             if let Some(number) = licence_number(&value) {
