@@ -113,7 +113,7 @@ impl Code {
             Self::ImageMissing => "frontPart is missing or empty",
             Self::ImageAmbiguous => "a part is given twice with different content",
             Self::ImageNotBase64 => "a part is no string of base64",
-            Self::ImageUnsupported => "a part is no JPEG, PNG, WebP, TIFF or BMP image",
+            Self::ImageUnsupported => "a part is no JPEG, PNG, WebP, TIFF, BMP or HEIC image",
             Self::ImageTooSmall => "an image has too few pixels",
             Self::ImageTooLarge => "an image has too many bytes or pixels",
             Self::ImageCorrupt => "an image cannot be decoded",

@@ -13,7 +13,7 @@ pub(super) fn document(limits: RequestLimits, is_open: bool) -> Value {
             "type": "string",
             "minLength": 1,
             "description": format!("{what}: a data URI `data:image/jpeg;base64,…` or bare base64. The bytes decide what it is: \
-                JPEG, PNG, WebP, TIFF or BMP, at most {} bytes and {} pixels.", limits.max_image_bytes, limits.max_pixels)
+                JPEG, PNG, WebP, TIFF, BMP or HEIC, at most {} bytes and {} pixels.", limits.max_image_bytes, limits.max_pixels)
         })
     };
     let mut back = part("The back image, where the document has one");

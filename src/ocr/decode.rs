@@ -6,6 +6,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::error::ImageError;
+use super::heic::Heic;
 
 /// Limits on what is decoded; the caller decides.
 #[derive(Debug, Clone, Copy)]
@@ -32,25 +33,45 @@ pub fn inspect(bytes: &[u8], limits: Limits) -> Result<(), ImageError> {
     open(bytes, limits).map(drop)
 }
 
-fn open(bytes: &[u8], limits: Limits) -> Result<impl ImageDecoder, ImageError> {
-    let format = sniff(bytes)?;
+/// Image bytes whose header was found to be within the limits.
+enum Opened<'a> {
+    /// A format of the crate `image`.
+    Raster(Box<dyn ImageDecoder + 'a>),
+    /// The format of phones, which has a decoder of its own.
+    Heic(Heic<'a>),
+}
+
+fn open(bytes: &[u8], limits: Limits) -> Result<Opened<'_>, ImageError> {
+    let format = match sniff(bytes)? {
+        Format::Raster(format) => format,
+        Format::Heic => {
+            let heic = Heic::open(bytes)?;
+            check_size((heic.width, heic.height), None, limits)?;
+            return Ok(Opened::Heic(heic));
+        }
+    };
     let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|_| ImageError::Corrupt)?;
-    let (width, height) = decoder.dimensions();
+    check_size(decoder.dimensions(), Some(decoder.total_bytes()), limits)?;
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+        return Err(ImageError::Corrupt);
+    }
+    Ok(Opened::Raster(Box::new(decoder)))
+}
+
+/// Holds what a header says against the limits; `decoded` bytes where that may be more than the limit's four a pixel.
+fn check_size((width, height): (u32, u32), decoded: Option<u64>, limits: Limits) -> Result<(), ImageError> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels {
         return Err(ImageError::TooManyPixels { pixels, limit: limits.max_pixels });
     }
-    let (decoded, limit) = (decoder.total_bytes(), limits.max_pixels.saturating_mul(MAX_PIXEL_BYTES));
-    if decoded > limit {
-        return Err(ImageError::TooDeep { bytes: decoded, limit });
+    let limit = limits.max_pixels.saturating_mul(MAX_PIXEL_BYTES);
+    if let Some(bytes) = decoded.filter(|bytes| *bytes > limit) {
+        return Err(ImageError::TooDeep { bytes, limit });
     }
     if width.min(height) < MIN_SIDE {
         return Err(ImageError::TooSmall);
     }
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        return Err(ImageError::Corrupt);
-    }
-    Ok(decoder)
+    Ok(())
 }
 
 /// Decodes an image and turns it upright as its EXIF orientation says; transparency becomes white paper.
@@ -58,10 +79,15 @@ fn open(bytes: &[u8], limits: Limits) -> Result<impl ImageDecoder, ImageError> {
 /// # Errors
 /// What about the bytes kept them from being an image.
 pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageError> {
-    let mut decoder = open(bytes, limits)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| ImageError::Corrupt)?;
-    picture.apply_orientation(orientation);
+    let picture = match open(bytes, limits)? {
+        Opened::Heic(heic) => DynamicImage::ImageRgba8(heic.decode()?),
+        Opened::Raster(mut decoder) => {
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| ImageError::Corrupt)?;
+            picture.apply_orientation(orientation);
+            picture
+        }
+    };
     Ok(if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() })
 }
 
@@ -70,34 +96,47 @@ pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, ImageErro
 /// # Errors
 /// They are not those of a format that is read here.
 pub(crate) fn media_type(start: &[u8]) -> Result<&'static str, ImageError> {
-    sniff(start).map(|format| format.to_mime_type())
+    sniff(start).map(|format| match format {
+        Format::Raster(format) => format.to_mime_type(),
+        Format::Heic => "image/heic",
+    })
+}
+
+/// A format that is read.
+enum Format {
+    /// One that the crate `image` decodes.
+    Raster(ImageFormat),
+    /// HEIC.
+    Heic,
 }
 
 /// What the first bytes say the format is; a name or a declared type is never asked.
-fn sniff(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
+fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
     if starts(&[0xFF, 0xD8, 0xFF]) {
-        return Ok(ImageFormat::Jpeg);
+        return Ok(Format::Raster(ImageFormat::Jpeg));
     }
     if starts(b"\x89PNG\r\n\x1a\n") {
-        return Ok(ImageFormat::Png);
+        return Ok(Format::Raster(ImageFormat::Png));
     }
     if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        return Ok(ImageFormat::WebP);
+        return Ok(Format::Raster(ImageFormat::WebP));
     }
     if starts(b"BM") && bytes.get(6..10) == Some(&[0; 4]) {
-        return Ok(ImageFormat::Bmp);
+        return Ok(Format::Raster(ImageFormat::Bmp));
     }
     if starts(b"II*\0") || starts(b"MM\0*") {
-        return Ok(ImageFormat::Tiff);
+        return Ok(Format::Raster(ImageFormat::Tiff));
     }
     Err(ImageError::Unsupported(match bytes.get(4..12) {
+        // What phones write, and `mif1`, which leaves the coding open; other brands are films.
+        Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypheim" | b"ftypheis" | b"ftypmif1" | b"ftypmsf1") => {
+            return Ok(Format::Heic);
+        }
         Some(b"ftypavif" | b"ftypavis") => "AVIF",
-        // What phones write; other brands are films.
-        Some(b"ftypheic" | b"ftypheix" | b"ftyphevc" | b"ftypheim" | b"ftypheis" | b"ftypmif1" | b"ftypmsf1") => "HEIC",
         _ if starts(b"%PDF") => "PDF",
         _ if starts(b"GIF8") => "GIF",
         _ if starts(b"\xFF\x0A") || starts(b"\0\0\0\x0CJXL ") => "JPEG XL",
@@ -169,6 +208,7 @@ mod tests {
             assert_eq!(media_type(&encoded(80, 60, format)[..SNIFF_BYTES]), Ok(expected));
         }
         assert_eq!(media_type(b"MM\0*\0\0\0\x08"), Ok("image/tiff"));
+        assert_eq!(media_type(b"\0\0\0\x18ftypheic"), Ok("image/heic"));
     }
 
     #[test]
@@ -208,7 +248,7 @@ mod tests {
         check(b"hello, I am a text file", ImageError::NotAnImage);
         check(b"%PDF-1.7 and so on", ImageError::Unsupported("PDF"));
         check(b"GIF89a....", ImageError::Unsupported("GIF"));
-        check(b"\0\0\0\x18ftypheic\0\0\0\0", ImageError::Unsupported("HEIC"));
+        check(b"\0\0\0\x18ftypheic\0\0\0\0", ImageError::Corrupt);
         check(b"\0\0\0\x18ftypavif\0\0\0\0", ImageError::Unsupported("AVIF"));
         check(b"\0\0\0\x18ftypisom\0\0\0\0", ImageError::NotAnImage);
         check(b"RIFF\x24\0\0\0WAVEfmt ", ImageError::NotAnImage);

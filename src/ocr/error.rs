@@ -5,10 +5,10 @@ pub enum ImageError {
     #[error("the image is empty")]
     Empty,
     /// The first bytes are those of no image format that is read here.
-    #[error("the bytes are no JPEG, PNG, WebP, TIFF or BMP image")]
+    #[error("the bytes are no JPEG, PNG, WebP, TIFF, BMP or HEIC image")]
     NotAnImage,
-    /// The format is known and is not supported, HEIC and PDF for example.
-    #[error("{0} images are not read: send JPEG, PNG, WebP, TIFF or BMP instead")]
+    /// The format is known and is not supported, AVIF and PDF for example.
+    #[error("{0} images are not read: send JPEG, PNG, WebP, TIFF, BMP or HEIC instead")]
     Unsupported(&'static str),
     /// The header promises an image, the data behind it cannot be decoded.
     #[error("the image is corrupt or cut short")]

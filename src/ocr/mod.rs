@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod frame;
 mod geometry;
+mod heic;
 mod level;
 mod network;
 mod onnx;

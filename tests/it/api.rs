@@ -232,7 +232,7 @@ fn hostile_bodies(front: &[u8]) -> Vec<(Vec<u8>, (u16, &'static str))> {
         (text(&format!("{{\"frontPart\":\"{}\"}}", &base64[..4001])), (400, "IMAGE_NOT_BASE64")),
         (text(&format!("{{\"frontPart\":\"{base64}\",\"frontpart\":\"aGVsbG8=\"}}")), (400, "IMAGE_AMBIGUOUS")),
         (body(b"%PDF-1.7 a document").into_bytes(), (415, "IMAGE_UNSUPPORTED")),
-        (body(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").into_bytes(), (415, "IMAGE_UNSUPPORTED")),
+        (body(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif").into_bytes(), (415, "IMAGE_UNSUPPORTED")),
         (body(b"plain text").into_bytes(), (415, "IMAGE_UNSUPPORTED")),
         (body(&front[..front.len() / 2]).into_bytes(), (422, "IMAGE_CORRUPT")),
         (body(&png_header(100_000, 100_000)).into_bytes(), (413, "IMAGE_TOO_LARGE")),
