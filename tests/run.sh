@@ -20,13 +20,15 @@ for name in $(compgen -v IDMILL__ || true); do unset "$name"; done
 fetch_rotel() {
   local platform sum
   export IDMILL_TEST_ROTEL=$PWD/.private/tools/rotel
-  [ ! -x "$IDMILL_TEST_ROTEL" ] || return 0
   case "$(uname -m)" in
   x86_64) platform=manylinux_2_34_x86_64 sum=2f4117e58410c933e0dc042a268ef738dab2e3a5d63b5831209acdac2a6ddcb7 ;;
   aarch64) platform=manylinux_2_34_aarch64 sum=4eb01f9e5d228e4086f63e16cf1d0fa6e92b724bde51f120932a742acec5b0ba ;;
   *) fail "no rotel package is known for $(uname -m)" ;;
   esac
-  fetch_program "$IDMILL_TEST_ROTEL" rotel==0.0.1a15 rotel/rotel-agent "$platform" "$sum"
+  [ -x "$IDMILL_TEST_ROTEL" ] || fetch_program "$IDMILL_TEST_ROTEL" rotel==0.0.1a15 rotel/rotel-agent "$platform" "$sum"
+  # It may be given processors written in Python, and asks for that library where nobody gives it any, too.
+  "$IDMILL_TEST_ROTEL" --version >/dev/null 2>&1 || need_debian libpython3.11
+  "$IDMILL_TEST_ROTEL" --version >/dev/null || fail "the OTLP receiver that traces are tested with does not run: $IDMILL_TEST_ROTEL"
 }
 
 # Servers, weights and specimens, once.

@@ -23,7 +23,7 @@ impl Collector {
         let home = TempDir::new().expect("folder");
         let [http, grpc] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address"));
         let log = File::create(home.path().join("log")).expect("log");
-        let process = Command::new(environment("IDMILL_TEST_ROTEL"))
+        let mut process = Command::new(environment("IDMILL_TEST_ROTEL"))
             .args(["start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"])
             .args(["--otlp-http-endpoint", &http.to_string(), "--otlp-grpc-endpoint", &grpc.to_string()])
             .arg("--pid-file")
@@ -33,7 +33,12 @@ impl Collector {
             .stderr(log)
             .spawn()
             .expect("rotel starts");
-        stage.until("the collector listens", async || tokio::net::TcpStream::connect(http).await.is_ok()).await;
+        let listens = async || {
+            let ended = process.try_wait().expect("the collector can be asked");
+            assert!(ended.is_none(), "the collector ended: {}", std::fs::read_to_string(home.path().join("log")).unwrap_or_default());
+            tokio::net::TcpStream::connect(http).await.is_ok()
+        };
+        stage.until("the collector listens", listens).await;
         Self { process, endpoint: format!("http://{http}"), home }
     }
 
