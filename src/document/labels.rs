@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::field::FieldName;
 use super::layout::TextLine;
-use super::text::{Counts, find_phrase, listed_words, match_at, squeeze};
+use super::text::{Counts, find_phrase, is_look_alike, listed_words, match_at, squeeze};
 
 /// What a caption announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -161,14 +161,25 @@ pub(crate) struct Caption {
     pub(crate) start: usize,
     /// The character after it.
     pub(crate) end: usize,
-    /// Characters that had to be read as others.
-    pub(crate) errors: usize,
+}
+
+/// How surely words are a caption and not a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing else is written so.
+    Firm,
+    /// A short or a misread word, which may be a name of another language: another caption of its language has to be near.
+    NeedsLanguage,
+    /// The words are a name too: so has another caption of a language that not every issuer prints.
+    NeedsOwnLanguage,
 }
 
 struct Phrase {
     chars: Vec<char>,
     kinds: Kinds,
     counts: Counts,
+    /// The label files that have it, as bits.
+    languages: u32,
     /// It begins with the abbreviation of `number`, without which it is another word: `N° national`.
     is_signed: bool,
 }
@@ -191,8 +202,8 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
         include_str!("labels/asian.toml"),
         include_str!("labels/african_celtic.toml"),
     ];
-    let mut kinds_of: HashMap<String, (Kinds, bool)> = HashMap::new();
-    for file in files {
+    let mut kinds_of: HashMap<String, (Kinds, bool, u32)> = HashMap::new();
+    for (file_idx, file) in files.into_iter().enumerate() {
         let lists: HashMap<Kind, Vec<String>> = toml::from_str(file).expect("the label files are part of the program and tested");
         for (kind, phrases) in lists {
             for phrase in phrases {
@@ -202,16 +213,16 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
                 let misread = Some(phrase.replace("RN", "M")).filter(|misread| *misread != phrase && phrase.len() >= 6);
                 for phrase in [Some(phrase), misread].into_iter().flatten() {
                     let known = kinds_of.entry(phrase).or_default();
-                    *known = (known.0.and(Kinds::one(kind)), known.1 || is_signed);
+                    *known = (known.0.and(Kinds::one(kind)), known.1 || is_signed, known.2 | 1 << file_idx);
                 }
             }
         }
     }
     let mut phrases: Vec<Phrase> = kinds_of
         .into_iter()
-        .map(|(text, (kinds, is_signed))| {
+        .map(|(text, (kinds, is_signed, languages))| {
             let chars: Vec<char> = text.chars().collect();
-            Phrase { counts: Counts::of(&chars), chars, kinds, is_signed }
+            Phrase { counts: Counts::of(&chars), chars, kinds, is_signed, languages }
         })
         .collect();
     // Longest first, then by alphabet: the outcome must not depend on the order of a hash map.
@@ -219,8 +230,23 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
     phrases
 });
 
-/// Names that would be taken for misread captions.
+/// The bit of the file of English captions, which stands first: most issuers print them beside their own.
+const ENGLISH: u32 = 1;
+
+/// Names that are words of captions or headings, or one letter off one.
 static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| listed_words(include_str!("labels/names.txt")));
+
+/// Whether a folded word is a name as often as it is a word of captions or headings.
+pub(crate) fn is_name_too(word: &str) -> bool {
+    NAMES.contains(word)
+}
+
+/// Shorter words are too easily names.
+const SHORT: usize = 6;
+/// Words of so many letters are no names where they have all their letters but one.
+const LONG_WORD: usize = 8;
+/// Phrases of so many letters are no names.
+const LONG: usize = 10;
 
 /// Errors that are forgiven in a phrase of so many characters; short words are too easily others.
 fn forgiven(length: usize) -> usize {
@@ -232,8 +258,54 @@ fn forgiven(length: usize) -> usize {
     }
 }
 
-/// The captions of a line from left to right, none overlapping another.
-pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
+/// The captions of each line of a side: words that may be names only where others of their language are captions too.
+pub(crate) fn captions_of(lines: &[TextLine]) -> Vec<Vec<Caption>> {
+    let hits: Vec<Vec<Hit>> = lines.iter().map(|line| if line.upright { Vec::new() } else { hits(line) }).collect();
+    let spoken = Spoken::of(hits.iter().flat_map(|hits| resolved(hits.clone())));
+    let captions = |(line, mut hits): (&TextLine, Vec<Hit>)| {
+        hits.retain(|hit| spoken.holds(hit));
+        let origin = &line.compact.origin;
+        let caption = |hit: Hit| Caption { kinds: hit.kinds, start: origin[hit.start], end: origin[hit.end - 1] + 1 };
+        resolved(hits).into_iter().map(caption).collect()
+    };
+    lines.iter().zip(hits).map(captions).collect()
+}
+
+/// The languages of a side's captions, as bits of their label files, one entry per caption.
+struct Spoken {
+    by_firm: Vec<u32>,
+    by_short: Vec<u32>,
+}
+
+impl Spoken {
+    fn of(hits: impl Iterator<Item = Hit>) -> Self {
+        let mut spoken = Self { by_firm: Vec::new(), by_short: Vec::new() };
+        for hit in hits.filter(|hit| hit.errors == 0 || hit.end - hit.start >= LONG) {
+            match hit.standing {
+                Standing::Firm => spoken.by_firm.push(hit.languages),
+                Standing::NeedsLanguage => spoken.by_short.push(hit.languages),
+                Standing::NeedsOwnLanguage => {}
+            }
+        }
+        spoken
+    }
+
+    /// Whether words are a caption, given the others. Short words speak for one another, but none for itself.
+    fn holds(&self, hit: &Hit) -> bool {
+        let has = |own: u32, n_own: usize| {
+            let shares = |languages: &&u32| **languages & own != 0;
+            self.by_firm.iter().any(|languages| shares(&languages)) || self.by_short.iter().filter(shares).count() > n_own
+        };
+        match hit.standing {
+            Standing::Firm => true,
+            Standing::NeedsLanguage => has(hit.languages, usize::from(hit.errors == 0)),
+            Standing::NeedsOwnLanguage => has(hit.languages & !ENGLISH, 0),
+        }
+    }
+}
+
+/// Every phrase in a line that may be a caption.
+fn hits(line: &TextLine) -> Vec<Hit> {
     let compact = &line.compact.chars;
     let counts = Counts::of(compact);
     let mut hits: Vec<Hit> = Vec::new();
@@ -257,12 +329,29 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
                 .filter(|(_, end, _)| keeps_sign(&phrase.chars, &compact[..*end]));
             bounded.min_by_key(|(_, _, errors)| *errors)
         });
-        let is_name = |start: usize, end: usize| NAMES.contains(compact[start..end].iter().collect::<String>().as_str());
-        if let Some((start, end, errors)) = found.filter(|(start, end, errors)| *errors == 0 || !is_name(*start, *end)) {
+        let is_name = |start: usize, end: usize| is_name_too(compact[start..end].iter().collect::<String>().as_str());
+        let is_caption = |(start, end, errors): &(usize, usize, usize)| {
+            has_letters(line, *start, *end) && (*errors == 0 || !is_name(*start, *end)) && !is_value(line, *start, *end)
+        };
+        if let Some((start, end, errors)) = found.filter(is_caption) {
             let whole_words = line.compact.ends_word(end, &line.chars);
-            hits.push(Hit { start, end, errors, kinds: phrase.kinds, whole_words });
+            let standing = match length {
+                _ if is_tied(line, start, end) => Standing::Firm,
+                _ if is_name(start, end) => Standing::NeedsOwnLanguage,
+                LONG.. => Standing::Firm,
+                ..LONG_WORD if errors > 0 && !is_misread(line, start, end, &phrase.chars) => continue,
+                // Names are rarely printed in small letters, and captions rarely without them where they are hard to read.
+                SHORT.. if errors == 0 || has_small_letters(line, start, end) => Standing::Firm,
+                _ => Standing::NeedsLanguage,
+            };
+            hits.push(Hit { start, end, errors, kinds: phrase.kinds, whole_words, languages: phrase.languages, standing });
         }
     }
+    hits
+}
+
+/// The phrases of a line from left to right, none overlapping another.
+fn resolved(mut hits: Vec<Hit>) -> Vec<Hit> {
     // The longest with the fewest errors wins; what it covers is taken. A phrase that ends within a word is another one:
     // `Apellido / Surname` is no `Apellidos`.
     hits.sort_by_key(|hit| {
@@ -276,14 +365,53 @@ pub(crate) fn captions(line: &TextLine) -> Vec<Caption> {
             // The same words in two spellings (with and without a diacritic) mean both.
             Some(other) if (other.start, other.end, other.errors) == (hit.start, hit.end, hit.errors) => {
                 other.kinds = other.kinds.and(hit.kinds);
+                other.languages |= hit.languages;
             }
             Some(_) => {}
         }
     }
     taken.sort_by_key(|hit| hit.start);
+    taken
+}
+
+/// Whether half of the words' characters are letters: `50` is no `SO`, and `D0B` is a `DOB`.
+fn has_letters(line: &TextLine, start: usize, end: usize) -> bool {
+    let places = &line.compact.origin[start..end];
+    2 * places.iter().filter(|place| line.chars[**place].is_alphabetic()).count() >= places.len()
+}
+
+/// Whether some of the words' letters are small ones.
+fn has_small_letters(line: &TextLine, start: usize, end: usize) -> bool {
+    line.compact.origin[start..end].iter().any(|place| line.chars[*place].is_lowercase())
+}
+
+/// The characters beside words, blanks left out: before them and behind them.
+fn neighbours(line: &TextLine, start: usize, end: usize) -> (Option<char>, Option<char>) {
     let origin = &line.compact.origin;
-    let caption = |hit: Hit| Caption { kinds: hit.kinds, start: origin[hit.start], end: origin[hit.end - 1] + 1, errors: hit.errors };
-    taken.into_iter().map(caption).collect()
+    let before = line.chars[..origin[start]].iter().rev().copied().find(|c| *c != ' ');
+    let behind = line.chars[origin[end - 1] + 1..].iter().copied().find(|c| *c != ' ');
+    (before, behind)
+}
+
+/// Whether a colon behind words, or a slash on either side, says that they are a caption.
+fn is_tied(line: &TextLine, start: usize, end: usize) -> bool {
+    let (before, behind) = neighbours(line, start, end);
+    matches!(before, Some('/' | '|')) || matches!(behind, Some('/' | '|' | ':'))
+}
+
+/// Whether a word directly behind a colon is the value: `Nama : ADI SUTRISNO`.
+fn is_value(line: &TextLine, start: usize, end: usize) -> bool {
+    let (before, behind) = neighbours(line, start, end);
+    end - start < LONG && before == Some(':') && !matches!(behind, Some('/' | '|' | ':'))
+}
+
+/// Whether the words are a phrase in which a letter was misread: a capital as one that looks like it (`HECTOR` is no `SECTOR`),
+/// a small letter, which names of documents rarely have, as any other.
+fn is_misread(line: &TextLine, start: usize, end: usize, phrase: &[char]) -> bool {
+    let print = &line.compact.chars[start..end];
+    let is_small = |at: usize| line.chars[line.compact.origin[start + at]].is_lowercase();
+    let mut others = print.iter().zip(phrase).enumerate().filter(|(_, (read, wanted))| read != wanted);
+    print.len() == phrase.len() && others.all(|(at, (read, wanted))| is_small(at) || is_look_alike(*read, *wanted))
 }
 
 /// Whether a phrase that ends with the abbreviation of `number` does so in the line: `Licencia No` is not `Licencia de`.
@@ -293,13 +421,18 @@ fn keeps_sign(phrase: &[char], found: &[char]) -> bool {
 }
 
 /// A phrase in a line's folded characters.
+#[derive(Clone)]
 struct Hit {
     start: usize,
     end: usize,
+    /// Characters that had to be read as others.
     errors: usize,
     kinds: Kinds,
     /// It ends where a word ends.
     whole_words: bool,
+    /// The label files that have the phrase, as bits.
+    languages: u32,
+    standing: Standing,
 }
 
 /// The phrase without errors at a place where words begin and end; phrases of six letters and more may have a word glued on.
@@ -335,8 +468,10 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[(&str, Kind)]) {
-        let line = line(text);
-        let found: Vec<(String, bool)> = captions(&line)
+        // The languages of the captions are spoken on the document.
+        let lines = [line(text), line("Date de naissance"), line("Date of birth"), line("Fecha de nacimiento")];
+        let line = &lines[0];
+        let found: Vec<(String, bool)> = captions_of(&lines)[0]
             .iter()
             .zip(expected)
             .map(|(caption, (_, kind))| (line.slice(caption.start, caption.end), caption.kinds.has(*kind)))
@@ -378,5 +513,46 @@ mod tests {
         check("AD0471829", &[]);
         check("DL-0471829", &[]);
         check("Name : S. MEENAKSHI", &[("Name", Kind::Name)]);
+    }
+
+    #[test]
+    fn names_that_differ_from_captions_in_a_letter_are_none() {
+        check("HECTOR MANUEL", &[]);
+        check("VALDEZ", &[]);
+        check("SEXTOR", &[]);
+        check("Rellgion", &[("Rellgion", Kind::Other)]);
+        check("RELlGION", &[("RELlGION", Kind::Other)]);
+    }
+
+    #[test]
+    fn words_of_a_language_that_is_not_printed_are_no_captions() {
+        check("SO MIN", &[]);
+        check("ADI SUTRISNO", &[]);
+        check("ADI:", &[("ADI", Kind::GivenNames)]);
+        check("Nom", &[("Nom", Kind::Surname)]);
+    }
+
+    #[test]
+    fn a_word_behind_a_colon_is_a_value() {
+        check("Name : ADI SUTRISNO", &[("Name", Kind::Name)]);
+        check(": GENDER", &[]);
+        check("Name : Nom :", &[("Name", Kind::Name), ("Nom", Kind::Surname)]);
+    }
+
+    #[test]
+    fn numbers_are_no_captions() {
+        check("50 HIGH STREET", &[]);
+        check("155", &[]);
+        check("D0B", &[("D0B", Kind::BirthDate)]);
+    }
+
+    #[test]
+    fn names_are_no_captions_where_only_english_ones_are() {
+        for name in NAMES.iter() {
+            let lines = [line(name), line("Surname"), line("Given names"), line("Date of birth"), line("Place of birth")];
+            assert!(captions_of(&lines)[0].is_empty(), "{name}");
+            let lines = [line(&format!("{name} KOVACS")), line("Surname"), line("Given names"), line("Date of birth")];
+            assert!(captions_of(&lines)[0].is_empty(), "{name} KOVACS");
+        }
     }
 }

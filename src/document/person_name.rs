@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::labels::is_name_too;
 use super::text::{fold, listed_words};
 
 /// Longest name that is printed on one line of a document.
@@ -13,6 +14,17 @@ const LONGEST: usize = 60;
 /// Headings, authorities and captions are no names, nor is anything with a digit. Letters of other scripts are cut
 /// off: a card prints the name in Latin letters beside them.
 pub(crate) fn person_name(text: &str) -> Option<String> {
+    name(text).filter(|name| !has_stopword(name))
+}
+
+/// The name in a piece of print that a caption or a field's number announces: some words of headings are names too.
+pub(crate) fn announced_name(text: &str) -> Option<String> {
+    let is_heading = |name: &String| words(name).iter().any(|word| STOPWORDS.contains(word.as_str()) && !is_name_too(word));
+    name(text).filter(|name| !is_heading(name))
+}
+
+/// The print without what stands around it, where it is written as names are.
+fn name(text: &str) -> Option<String> {
     if text.chars().any(|c| c.is_ascii_digit()) {
         return None;
     }
@@ -25,7 +37,7 @@ pub(crate) fn person_name(text: &str) -> Option<String> {
         return None;
     }
     let words = words(&name);
-    if words.is_empty() || words.len() > 8 || words.iter().any(|word| STOPWORDS.contains(word.as_str())) {
+    if words.is_empty() || words.len() > 8 {
         return None;
     }
     // A name is written in capitals or begins with one; recognised scribbles change case inside words.
@@ -115,6 +127,17 @@ mod tests {
         check("DRIVER LICENSE", None);
         check("123 MAIN STREET", None);
         check("ConNorSaMple", None);
+    }
+
+    #[test]
+    fn names_that_are_words_of_headings_need_to_be_announced() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(announced_name(text).as_deref(), expected, "{text}");
+            assert_eq!(person_name(text), None, "{text}");
+        };
+        check("BHARAT PATEL", Some("BHARAT PATEL"));
+        check("PASI", Some("PASI"));
+        check("CARTA NACIONAL", None);
     }
 
     #[test]

@@ -123,6 +123,14 @@ fn alike(a: char, b: char) -> bool {
     a == b || matches!((a, b), ('0', 'O') | ('O', '0') | ('1', 'I') | ('I', '1') | ('5', 'S') | ('S', '5') | ('8', 'B') | ('B', '8'))
 }
 
+/// Capitals that blurred print takes for one another, in groups.
+const LOOK_ALIKE: [&str; 9] = ["COQDGUE", "EFBPRSA", "ILTJY", "MNHKWU", "UVY", "AR", "ZSE2", "DGO6", "XKY"];
+
+/// Whether a capital of a caption may be read as another one.
+pub(crate) fn is_look_alike(read: char, wanted: char) -> bool {
+    alike(read, wanted) || LOOK_ALIKE.iter().any(|group| group.contains(read) && group.contains(wanted))
+}
+
 /// How often each letter and digit occurs: most phrases can be ruled out by it, without comparing.
 pub(crate) struct Counts {
     of_each: [u8; 37],

@@ -12,13 +12,14 @@ use crate::document::field::{Candidate, Check, FieldName, IdType, Side};
 use crate::document::labels::Kind;
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::number::{Kind as NumberKind, Verdict, check};
-use crate::document::person_name::person_name;
+use crate::document::person_name::{announced_name, person_name};
 use crate::document::text::plain;
 
-use super::indian_address::{find_address, relative_line};
+use super::indian_address::{addressee, find_address, relative_line};
 use super::pairs::Pairing;
+use super::sex::sex;
 use super::split_lines::name_line;
-use super::{Context, candidate, labelled, shape};
+use super::{Context, candidate, labelled};
 
 /// Names that the recogniser is less sure of than this are print in another script.
 const LEGIBLE: f32 = 0.6;
@@ -106,7 +107,9 @@ fn shaped<'a>(rows: impl Iterator<Item = (&'a TextLine, &'a String)>, side: Side
         let whole = (joined.len() == pattern.len()).then_some(joined.as_str());
         for word in words.iter().copied().filter(|word| word.len() == pattern.len()).chain(whole) {
             let Some((value, n_changed)) = moulded(word, pattern) else { continue };
-            if n_changed > 3 || !word.chars().any(|c| c.is_ascii_digit()) {
+            // Digits alone are another number, a telephone's for example.
+            let is_digits = word.chars().take(3).all(|c| c.is_ascii_digit());
+            if n_changed > 3 || is_digits || !word.chars().any(|c| c.is_ascii_digit()) {
                 continue;
             }
             let verdict = check("IND", kind, &value);
@@ -179,8 +182,10 @@ fn licence_number(line: &TextLine, text: &str, side: Side) -> Option<Candidate> 
     let hit = NEW.find(text).map(|hit| (hit, 0.95)).or_else(|| OLD.find(text).map(|hit| (hit, 0.7)));
     let (hit, sure) = hit?;
     let number = hit.as_str().strip_prefix("DLF").unwrap_or(hit.as_str());
-    // The state's two letters stand; the rest is digits.
-    let value: String = number.char_indices().map(|(at, c)| if at < 2 { c } else { digit(c) }).collect();
+    // The state's two letters stand, and so does one behind the two digits of the office; the rest is digits.
+    let is_letter =
+        |at: usize, c: char| at < 2 || c.is_ascii_uppercase() && number[2..at].chars().filter(char::is_ascii_alphanumeric).count() == 2;
+    let value: String = number.char_indices().map(|(at, c)| if is_letter(at, c) { c } else { digit(c) }).collect();
     let mut found = candidate(FieldName::IdNumber, value, text, side, sure * line.confidence, line.quad);
     found.checks.push(Check::FormatOk);
     Some(found)
@@ -203,7 +208,7 @@ fn gender(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     for (line, text) in sheet.lines.iter().zip(texts) {
         let word = WORD.captures(text).or_else(|| LETTER.captures(text)).and_then(|hit| hit.get(1).map(|word| word.as_str()));
         if let Some(word) = word {
-            let sex = if word.starts_with('T') { "X" } else { shape::sex(word)? };
+            let sex = if word.starts_with('T') { "X" } else { sex(word)? };
             return Some(candidate(FieldName::Gender, sex.to_owned(), text, sheet.side, 0.92 * line.confidence, line.quad));
         }
     }
@@ -233,8 +238,8 @@ fn name(context: &Context<'_>, sheet: &Sheet, texts: &[String], pairing: &Pairin
         return Some(found);
     }
     match context.class.id_type {
-        IdType::Pan => pan_name(sheet, texts, initial),
-        IdType::Aadhaar => aadhaar_name(sheet, texts),
+        IdType::Pan => pan_name(sheet, texts, pairing, initial),
+        IdType::Aadhaar => aadhaar_name(sheet, texts).or_else(|| addressed_name(sheet, texts)),
         IdType::DrivingLicence => name_above_relative(sheet, texts),
         _ => None,
     }
@@ -250,7 +255,7 @@ fn elector_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     });
     let line = beside.min_by(|a, b| a.edges.left.total_cmp(&b.edges.left))?;
     let text = line.text();
-    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.85 * line.confidence, line.quad))
+    Some(candidate(FieldName::Name, announced_name(&text)?, &text, sheet.side, 0.85 * line.confidence, line.quad))
 }
 
 fn begins_surname(name: &str, initial: char) -> bool {
@@ -258,10 +263,12 @@ fn begins_surname(name: &str, initial: char) -> bool {
 }
 
 /// Old cards print three lines without captions below the heading: holder, father, birth date.
-fn pan_name(sheet: &Sheet, texts: &[String], initial: Option<char>) -> Option<Candidate> {
+fn pan_name(sheet: &Sheet, texts: &[String], pairing: &Pairing, initial: Option<char>) -> Option<Candidate> {
     let heading = sheet.lines.iter().zip(texts).filter(|(_, text)| ["INCOME", "GOVT", "TAX DEP"].iter().any(|word| text.contains(word)));
     let floor = heading.map(|(line, _)| line.edges.bottom).fold(f32::NEG_INFINITY, f32::max);
-    let names = sheet.lines.iter().zip(texts).filter(|(line, text)| {
+    let is_relatives = |index: usize| pairing.pairs.iter().any(|pair| pair.kind == Kind::Relative && pair.line == index);
+    let lines = sheet.lines.iter().zip(texts).enumerate().filter(|(index, _)| !is_relatives(*index)).map(|(_, line)| line);
+    let names = lines.filter(|(line, text)| {
         let capitals = line.chars.iter().filter(|c| c.is_alphabetic()).all(|c| c.is_uppercase());
         line.edges.top > floor - 0.3 * line.edges.height()
             && capitals
@@ -305,7 +312,8 @@ fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     });
     let named = above.filter_map(|(line, _)| {
         let text = name_line(sheet, line, 0);
-        let name = person_name(&text).filter(|name| name.chars().count() > 2)?;
+        let is_name = |name: &String| name.chars().count() > 2 && (name.contains(' ') || person_name(name).is_some());
+        let name = announced_name(&text).filter(is_name)?;
         Some((line, text, name))
     });
     // What begins where the birth date does comes first.
@@ -315,6 +323,14 @@ fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
         a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
     })?;
     Some(candidate(FieldName::Name, name, &text, sheet.side, 0.85 * line.confidence, line.quad))
+}
+
+/// The name below `To`: the upper part of a letter has no birth date.
+fn addressed_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
+    let (index, _) = addressee(sheet, texts)?;
+    let line = &sheet.lines[index];
+    let text = line.text();
+    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.8 * line.confidence, line.quad))
 }
 
 /// The only date of an old tax card is the birth date.

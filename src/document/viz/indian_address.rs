@@ -73,7 +73,7 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
 }
 
 /// The name below `To`, where a letter has its address without a caption, as if all of it were one.
-fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))> {
+pub(super) fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))> {
     let to = texts.iter().position(|text| matches!(text.trim_end_matches([',', ':', ' ']), "TO"))?;
     let own = sheet.lines[to].edges;
     let height = own.height();

@@ -10,10 +10,11 @@ use crate::document::date::{Century, find_date, iso};
 use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::labels::{Kind, Shape};
 use crate::document::layout::{Sheet, TextLine};
-use crate::document::person_name::{person_name, reading_order};
+use crate::document::person_name::{announced_name, reading_order};
 use crate::document::text::fold;
 
 use super::pairs::{Pair, Pairing};
+use super::sex::{is_foreign_letter, sex};
 use super::two_scripts::{is_echo, latin_half, latin_lines};
 use super::{Context, candidate, shape};
 
@@ -36,8 +37,6 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             candidates.push(candidate(name, value, &pair.text, sheet.side, confidence(pair), pair.quad));
         }
     };
-    // In Mexico M is for `mujer`, H for `hombre`.
-    let mexican = sheet.lines.iter().any(|line| line.chars.starts_with(&['C', 'U', 'R', 'P']));
     names(context, sheet, pairing, &mut push);
     // A licence or a passport has a number beside its holder's.
     let is_licence = context.class.id_type == IdType::DrivingLicence;
@@ -62,9 +61,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Shape::Date if field == FieldName::DateOfBirth => birth_date(context, &pair.text).map(iso),
             Shape::Date => any_date(context, &pair.text),
             Shape::Year => year(&pair.text, context.today),
-            Shape::Sex => {
-                shape::sex(&pair.text).map(|sex| if mexican && sex == "M" && !pair.text.contains('H') { "F" } else { sex }.to_owned())
-            }
+            Shape::Sex => read_sex(context, &pair.text),
             Shape::Number => shape::number(&pair.text),
             // Passports rarely print one, and what is taken for one is a heading unless it has the number of a house.
             Shape::Address if context.class.id_type == IdType::Passport && !pair.text.contains(|c: char| c.is_ascii_digit()) => None,
@@ -77,11 +74,29 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::CardNumber | Kind::IdentityNumber))
         && context.class.id_type != IdType::Passport
     {
-        candidates.extend(announced.or_else(|| lone_number(sheet, pairing)));
+        candidates.extend(announced.or_else(|| lone_number(context, sheet, pairing)));
     } else if is_other {
         candidates.extend(announced);
     }
     candidates
+}
+
+/// The sex, by the letters of the document's issuer.
+fn read_sex(context: &Context<'_>, text: &str) -> Option<String> {
+    let (issuer, has_curp) = (context.class.issuer, context.sheets.iter().flat_map(|sheet| &sheet.lines).any(begins_curp));
+    // In Mexico M is for `mujer`, H for `hombre`, but on passports.
+    let is_mexican = (issuer == Some("MEX") || has_curp) && context.class.id_type != IdType::Passport;
+    match text.trim() {
+        "M" if is_mexican => Some("F".to_owned()),
+        "H" if is_mexican => Some("M".to_owned()),
+        text if is_foreign_letter(text, issuer) => None,
+        text => sex(text).map(str::to_owned),
+    }
+}
+
+/// Whether a line announces the number of persons in Mexico.
+fn begins_curp(line: &TextLine) -> bool {
+    line.chars.starts_with(&['C', 'U', 'R', 'P'])
 }
 
 /// The lines of a side that no caption has bought, and their texts.
@@ -101,13 +116,15 @@ fn announced_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
 }
 
 /// The only line that could be a document's number, where none is announced.
-fn lone_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
+fn lone_number(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
+    // Germany's numbers, which no caption announces, have as many letters as they come to have.
+    let most_letters = if context.class.issuer == Some("DEU") { 7 } else { 5 };
     let mut found = free(sheet, pairing).filter_map(|(line, text)| {
         // The United States print an `A#` before the number of an immigrant, without a blank.
         let text = text.trim_start_matches("A#").to_owned();
         let number = shape::number(&text).filter(|number| *number == text && !text.contains(['/', ' ']))?;
         let letters = number.chars().filter(char::is_ascii_uppercase).count();
-        let shaped = (7..=12).contains(&number.len()) && (1..=5).contains(&letters) && !number.contains('.');
+        let shaped = (7..=12).contains(&number.len()) && (1..=most_letters).contains(&letters) && !number.contains('.');
         ((shaped || is_grouped(&number)) && line.confidence > 0.9)
             .then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
     });
@@ -208,19 +225,19 @@ fn is_birth_name(line: &str) -> bool {
 fn read_name(context: &Context<'_>, text: &str) -> Option<String> {
     let issuer = context.class.issuer;
     let lines: Vec<&str> = text.lines().map(|line| latin_half(line, issuer)).collect();
-    person_name(&latin_lines(&lines, issuer).join(" "))
+    announced_name(&latin_lines(&lines, issuer).join(" "))
 }
 
 /// The name in Latin letters below the same in another script, where values stand beside their captions.
 fn latin_below(context: &Context<'_>, sheet: &Sheet, pair: &Pair) -> Option<String> {
     let below = sheet.below(&pair.edges, pair.edges.left)?.text();
-    person_name(&below).filter(|_| is_echo(&pair.text, &below, context.class.issuer))
+    announced_name(&below).filter(|_| is_echo(&pair.text, &below, context.class.issuer))
 }
 
 /// A name of two lines, the surname on the first.
 fn surname_first(context: &Context<'_>, text: &str) -> Option<String> {
     match latin_lines(&text.lines().collect::<Vec<_>>(), context.class.issuer)[..] {
-        [surname, given] => Some(reading_order(&person_name(given)?, &person_name(surname)?)),
+        [surname, given] => Some(reading_order(&announced_name(given)?, &announced_name(surname)?)),
         _ => whole_name(context, text),
     }
 }
@@ -230,10 +247,10 @@ pub(super) fn whole_name(context: &Context<'_>, text: &str) -> Option<String> {
     match text.split('\n').collect::<Vec<_>>()[..] {
         // Three lines are two surnames and then the given names, as Mexico prints them.
         [first, second, given] => {
-            return Some(reading_order(&person_name(given)?, &person_name(&format!("{first} {second}"))?));
+            return Some(reading_order(&announced_name(given)?, &announced_name(&format!("{first} {second}"))?));
         }
         [surname, given] if surname.trim_end().ends_with(',') => {
-            return Some(reading_order(&person_name(given)?, &person_name(surname)?));
+            return Some(reading_order(&announced_name(given)?, &announced_name(surname)?));
         }
         _ => {}
     }

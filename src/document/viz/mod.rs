@@ -16,8 +16,10 @@ mod north_america;
 mod numbered;
 mod pairs;
 mod pieces;
+mod sex;
 mod shape;
 mod split_lines;
+mod street_dates;
 mod town;
 mod two_scripts;
 mod uncaptioned;
@@ -33,6 +35,7 @@ use super::layout::Sheet;
 
 pub(crate) use american_address::ends_in_state_and_code;
 use pairs::{Pairing, pair};
+use street_dates::is_street;
 
 /// Dates that the recogniser is less sure of than this say nothing against another one.
 const LEGIBLE: f32 = 0.9;
@@ -95,17 +98,21 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
 /// Nobody is born after a date of their own document: where an earlier one is printed, the birth date is another one.
 fn doubt_births(context: &Context<'_>, candidates: &mut [Candidate]) {
     let century = Century::Past(context.today);
+    let print = |text: &str, found: &Found| text.chars().skip(found.start).take(found.end - found.start).collect::<String>();
+    let addresses: Vec<String> =
+        candidates.iter().filter(|candidate| candidate.name == FieldName::Address).map(|candidate| candidate.raw.clone()).collect();
     let lines = context.sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright && line.confidence > LEGIBLE);
     let dates = lines.flat_map(|line| {
         let text = line.text();
         let found = find_dates(&text, context.order(), century);
         // Two digits of a year may be of this century or the last one, and eight digits may be anything.
-        let is_clear = |found: &&Found| text.chars().skip(found.start).take(found.end - found.start).any(|c| !c.is_ascii_digit());
+        let is_day = |found: &&Found| !is_street(&text, found) && !addresses.iter().any(|address| address.contains(&print(&text, found)));
+        let is_clear = |found: &&Found| print(&text, found).chars().any(|c| !c.is_ascii_digit());
         let has_century = |found: &&Found| {
             let year = format!("{:04}", found.date.year());
-            text.chars().skip(found.start).take(found.end - found.start).collect::<String>().contains(&year)
+            print(&text, found).contains(&year)
         };
-        found.iter().filter(is_clear).filter(has_century).map(|found| iso(found.date)).collect::<Vec<_>>()
+        found.iter().filter(is_clear).filter(has_century).filter(is_day).map(|found| iso(found.date)).collect::<Vec<_>>()
     });
     let Some(earliest) = dates.min() else { return };
     for candidate in candidates.iter_mut().filter(|candidate| candidate.name == FieldName::DateOfBirth && candidate.value.len() > 4) {

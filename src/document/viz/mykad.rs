@@ -11,7 +11,8 @@ use crate::document::field::{Candidate, Check, FieldName};
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::person_name;
 
-use super::{Context, candidate, shape};
+use super::sex::sex;
+use super::{Context, candidate};
 
 /// Birth date, place of birth, serial number.
 static NUMBER: LazyLock<Regex> =
@@ -50,7 +51,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
         .lines
         .iter()
         .zip(&texts)
-        .find_map(|(line, text)| matches!(text.as_str(), "LELAKI" | "PEREMPUAN").then(|| (shape::sex(text).map(str::to_owned), line)));
+        .find_map(|(line, text)| matches!(text.as_str(), "LELAKI" | "PEREMPUAN").then(|| (sex(text).map(str::to_owned), line)));
     let (sex, sex_line) = word.unwrap_or_else(|| (Some(if odd { "M" } else { "F" }.to_owned()), number_line));
     push(FieldName::Gender, sex, sex_line, 0.9);
     // The column below the number: a name, then the address to its end.

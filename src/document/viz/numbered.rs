@@ -11,7 +11,7 @@ use crate::document::date::{Century, Order, find_date, find_dates, iso};
 use crate::document::field::{Candidate, FieldName};
 use crate::document::labels::Kind;
 use crate::document::layout::{Sheet, TextLine};
-use crate::document::person_name::{has_stopword, person_name, reading_order};
+use crate::document::person_name::{announced_name, has_stopword, reading_order};
 use crate::document::text::plain;
 
 use super::pairs::Pairing;
@@ -70,7 +70,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
         })
     };
     let issuer = context.class.issuer;
-    let name_of = |text: &str| person_name(latin_half(text, issuer));
+    let name_of = |text: &str| announced_name(latin_half(text, issuer));
     // States with another script print the Latin letters below it, or behind it.
     let part = |code: &str| {
         coded.iter().filter(|field| field.code == code).find_map(|field| {
@@ -80,7 +80,7 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
             let value_left = line.edges_of(skipped(line), line.chars.len()).left;
             let below = sheet.below(&line.edges, value_left).filter(|other| latin_lines(&[&text, &other.text()], issuer).len() == 1);
             match below {
-                Some(other) => Some((person_name(&other.text())?, other)),
+                Some(other) => Some((announced_name(&other.text())?, other)),
                 None => Some((name_of(&text)?, line)),
             }
         })

@@ -3,7 +3,7 @@
 //! Every caption bids for every piece of print whose shape fits it; the cheapest bids win, and a piece is sold once.
 //! So a date goes to the date's caption and a name to the name's, also where rows and columns are crowded.
 
-use crate::document::labels::{Kind, Shape, captions};
+use crate::document::labels::{Kind, Shape, captions_of};
 use crate::document::layout::{Edges, Sheet, TextLine};
 use crate::ocr::Quad;
 
@@ -78,12 +78,12 @@ enum Relation {
 pub(crate) fn pair(sheet: &Sheet) -> Pairing {
     let mut labels = Vec::new();
     let mut pieces = Vec::new();
-    for (index, line) in sheet.lines.iter().enumerate() {
+    for ((index, line), captions) in sheet.lines.iter().enumerate().zip(captions_of(&sheet.lines)) {
         if line.upright || is_machine_zone(line) {
             continue;
         }
-        let groups = group(line, index, &captions(line));
-        pieces.extend(pieces_of(line, index, &groups.iter().map(|(start, label)| (*start, label.end)).collect::<Vec<_>>()));
+        let groups = group(line, index, &captions);
+        pieces.extend(pieces_of(line, index, &groups));
         labels.extend(groups.into_iter().map(|(_, label)| label));
     }
     stack(&mut labels);

@@ -1,7 +1,11 @@
 //! The print of a line that is no caption, cut where captions and dates cut it.
 
-use crate::document::date::{Century, Order, find_dates};
+use crate::document::date::{Century, Found, Order, find_dates};
+use crate::document::labels::Kind;
 use crate::document::layout::{Edges, TextLine};
+
+use super::captions::Label;
+use super::street_dates::{begins_with_street, is_street};
 
 /// A piece of print that may be a value.
 #[derive(Clone)]
@@ -24,18 +28,20 @@ pub(crate) struct Piece {
     pub(crate) whole_line: bool,
 }
 
-/// The pieces of a line between its captions, given as (first character, character after the last).
-pub(crate) fn pieces_of(line: &TextLine, index: usize, captions: &[(usize, usize)]) -> Vec<Piece> {
+/// The pieces of a line between its captions, given with their first characters.
+pub(super) fn pieces_of(line: &TextLine, index: usize, captions: &[(usize, Label)]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut start = 0;
-    let ends = captions.iter().copied().chain([(line.chars.len(), line.chars.len())]);
-    for (end, next) in ends {
+    let mut is_address = false;
+    let ends = captions.iter().map(|(end, label)| (*end, label.end, label.kinds.has(Kind::Address)));
+    for (end, next, announces_address) in ends.chain([(line.chars.len(), line.chars.len(), false)]) {
         if end > start {
-            for (from, to) in cut_at_dates(line, start, end) {
+            for (from, to) in cut_at_dates(line, start, end, is_address) {
                 pieces.extend(piece(line, index, from, to, captions.is_empty() && from == start && to == end));
             }
         }
         start = next;
+        is_address = announces_address;
     }
     pieces
 }
@@ -74,7 +80,7 @@ fn is_group_of_number(chars: &[char], start: usize, end: usize) -> bool {
 }
 
 /// Values of neighbouring columns are often recognised as one line: `BAA000589 01 01 2025`. A date is a value of its own.
-fn cut_at_dates(line: &TextLine, start: usize, end: usize) -> Vec<(usize, usize)> {
+fn cut_at_dates(line: &TextLine, start: usize, end: usize, is_address: bool) -> Vec<(usize, usize)> {
     let text = line.slice(start, end);
     let Ok(day) = time::Date::from_calendar_date(2000, time::Month::January, 1) else { return vec![(start, end)] };
     let mut cuts = Vec::new();
@@ -83,6 +89,12 @@ fn cut_at_dates(line: &TextLine, start: usize, end: usize) -> Vec<(usize, usize)
         // A date within a word, as in a document number, is no date.
         let tight = |place: Option<usize>| place.and_then(|place| line.chars.get(place)).is_some_and(|c| c.is_alphanumeric());
         if tight((start + date.start).checked_sub(1).filter(|place| *place >= start)) && date.end - date.start <= 8 {
+            continue;
+        }
+        let before = text.chars().take(date.start).filter(|c| c.is_alphanumeric()).count();
+        let rest: String = text.chars().skip(date.start).collect();
+        let in_rest = Found { start: 0, end: date.end - date.start, ..date };
+        if is_street(&text, &date) || is_address && before == 0 && begins_with_street(&rest, &in_rest) {
             continue;
         }
         if is_group_of_number(&line.chars, start + date.start, start + date.end) {

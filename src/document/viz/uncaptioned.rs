@@ -5,7 +5,7 @@
 use crate::document::classify::is_title;
 use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::issuer::names_state;
-use crate::document::labels::captions;
+use crate::document::labels::captions_of;
 use crate::document::layout::{Edges, Sheet, TextLine};
 use crate::document::person_name::{has_stopword, person_name, words};
 
@@ -56,10 +56,11 @@ fn in_reading_order<'a>(block: &[&'a TextLine], issuer: Option<&str>) -> Vec<&'a
 fn blocks<'a>(sheet: &'a Sheet, pairing: &Pairing) -> Vec<Vec<&'a TextLine>> {
     let is_heading = |line: &TextLine| is_title(line) || names_state(line) || has_stopword(&line.text());
     let Some(title) = sheet.lines.iter().position(|line| !line.upright && is_heading(line)) else { return Vec::new() };
+    let captions = captions_of(&sheet.lines);
     let mut blocks: Vec<Vec<&TextLine>> = Vec::new();
     for (index, line) in sheet.lines.iter().enumerate().skip(title + 1) {
         let is_bought = pairing.pairs.iter().any(|pair| pair.line == index);
-        let is_free = !line.upright && line.confidence > LEGIBLE && !is_bought && captions(line).is_empty() && !is_heading(line);
+        let is_free = !line.upright && line.confidence > LEGIBLE && !is_bought && captions[index].is_empty() && !is_heading(line);
         if !is_free || person_name(&line.text()).is_none() || has_print_before(sheet, line) {
             continue;
         }

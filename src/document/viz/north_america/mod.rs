@@ -15,7 +15,8 @@ use crate::document::layout::{Sheet, TextLine};
 use crate::document::text::plain;
 
 use super::american_address::find_address;
-use super::{Context, candidate, shape};
+use super::sex::sex;
+use super::{Context, candidate};
 use marks::MARKS;
 
 /// Nobody gets a card of these before this age, in years.
@@ -162,7 +163,7 @@ impl Card<'_> {
                 let ends = !next.starts_with(|c: char| c.is_ascii_alphabetic())
                     || ["HT", "HGT", "HAI", "EYE", "WT", "ALE", "EMA"].iter().any(|word| next.starts_with(word));
                 if ends {
-                    return shape::sex(&letter.to_string()).map(|sex| (sex, index));
+                    return sex(&letter.to_string()).map(|sex| (sex, index));
                 }
             }
             let mark = line.edges_of(hit.start(), hit.end());
@@ -175,7 +176,7 @@ impl Card<'_> {
         // Quebec prints the number of the field alone.
         self.lines().find_map(|(index, _, text)| {
             let letter = text.strip_prefix("15")?.trim_matches(['.', ':', ' ']);
-            matches!(letter, "M" | "F" | "X").then(|| shape::sex(letter)).flatten().map(|sex| (sex, index))
+            matches!(letter, "M" | "F" | "X").then(|| sex(letter)).flatten().map(|sex| (sex, index))
         })
     }
 
@@ -189,7 +190,7 @@ impl Card<'_> {
             let middle = (edges.left + edges.right) / 2.0;
             let slack = 1.5 * line.edges.height();
             if matches!(word, "M" | "F" | "X") && ((left - slack..right + slack).contains(&middle) || start == 0) {
-                return shape::sex(word);
+                return sex(word);
             }
             start += word.len() + 1;
         }
