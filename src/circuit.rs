@@ -18,6 +18,9 @@ pub struct Limits {
 /// Who called: a number that is the same for each attempt of one job.
 pub type Caller = u64;
 
+/// The caller of every call, where nobody asks who fails alone.
+pub const ANYBODY: Caller = 0;
+
 /// The state of one dependency as its callers saw it.
 #[derive(Debug, Clone)]
 pub struct Circuit {
@@ -101,6 +104,15 @@ impl Circuit {
         }
     }
 
+    /// Whether a call may be made now: any while closed, one an interval while open.
+    pub fn admits(&mut self, now: Instant) -> bool {
+        let admitted = self.probe_at().is_none_or(|probe_at| probe_at <= now);
+        if admitted {
+            self.probe_started(now);
+        }
+        admitted
+    }
+
     /// Notes that a probe leaves now: the next one is due an interval later, whatever becomes of this one.
     pub fn probe_started(&mut self, now: Instant) {
         if let State::Open { probe_at } = &mut self.state {
@@ -175,5 +187,15 @@ mod tests {
         assert!(circuit.note(Signal::Healthy, 1, start + 2 * INTERVAL));
         assert_eq!(circuit.probe_at(), None);
         assert!(!circuit.note(Signal::Failed, 1, start + 3 * INTERVAL), "the count starts again");
+    }
+
+    #[test]
+    fn an_open_one_admits_one_call_an_interval() {
+        let (mut circuit, start) = (circuit(), Instant::now());
+        assert!(circuit.admits(start) && circuit.admits(start));
+        circuit.note(Signal::Refused, 1, start);
+        for (after, admitted) in [(INTERVAL / 2, false), (INTERVAL, true), (INTERVAL, false), (2 * INTERVAL, true)] {
+            assert_eq!(circuit.admits(start + after), admitted, "{after:?}");
+        }
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! A failure carries no document content, ever: its words may be logged, sent as headers and published.
 
+use std::time::Duration;
+
+use metrics::counter;
 use serde::{Deserialize, Serialize};
 
-use std::time::Duration;
+use crate::telemetry::metric::DEPENDENCY_FAILURES;
 
 /// What happens to a job that failed: the classes that operators see in headers, metrics and events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -76,7 +79,7 @@ pub enum Dependency {
     Ocr,
     /// The object store.
     Storage,
-    /// The reply exchange.
+    /// Our own reply exchange, and the queues that jobs are settled into.
     Reply,
 }
 
@@ -118,5 +121,12 @@ impl Failure {
     /// A failure of a service the job depends on.
     pub fn of(dependency: Dependency, class: Class, reason: impl Into<String>) -> Self {
         Self { class, dependency: Some(dependency), reason: reason.into(), retry_after: None }
+    }
+
+    /// Counts it among the failures of the dependency at fault, if there is one.
+    pub fn count(&self) {
+        if let Some(dependency) = self.dependency {
+            counter!(DEPENDENCY_FAILURES, "dependency" => dependency.as_str(), "class" => self.class.as_str()).increment(1);
+        }
     }
 }

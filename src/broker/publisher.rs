@@ -54,6 +54,16 @@ pub enum PublishError {
     Unavailable(String),
 }
 
+impl PublishError {
+    /// Whether the broker answered, and what it answered was no.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unroutable { .. } | Self::Forbidden { .. } | Self::Refused => true,
+            Self::Unavailable(_) => false,
+        }
+    }
+}
+
 /// One live connection and its idle channels.
 struct Link {
     connection: Connection,
@@ -119,15 +129,16 @@ impl Publisher {
         }
     }
 
-    /// Publishes until the broker has the message, or `give_up` ends; `note` hears of each failure.
+    /// Publishes until the broker has the message, `give_up` ends, or `go_on`, which hears of each failure, does not want
+    /// another try.
     ///
     /// # Errors
-    /// The last failure, when `give_up` ended first.
+    /// The last failure, when one of the two ended it.
     pub async fn publish_until(
         &self,
         message: &Outgoing,
         give_up: &CancellationToken,
-        mut note: impl FnMut(&PublishError),
+        mut go_on: impl FnMut(&PublishError) -> bool,
     ) -> Result<(), PublishError> {
         let mut n_failures = 0;
         loop {
@@ -137,10 +148,9 @@ impl Publisher {
                 outcome = self.publish(message) => outcome,
             };
             let Err(error) = outcome else { return Ok(()) };
-            if give_up.is_cancelled() {
+            if give_up.is_cancelled() || !go_on(&error) {
                 return Err(error);
             }
-            note(&error);
             n_failures += 1;
             tokio::select! {
                 () = give_up.cancelled() => return Err(error),

@@ -1,25 +1,20 @@
 //! The readers behind one door, asked in the order that the settings name.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
-use metrics::counter;
 use tracing::Instrument;
 
 use super::embedded::EmbeddedReader;
 use super::remote::RemoteReader;
 use super::source::ImageSource;
-use crate::circuit::{Caller, Circuit, Limits, Signal};
+use crate::circuit::{ANYBODY, Circuit, Limits, Signal};
 use crate::config::{ReaderOrder, Settings};
 use crate::document::{FieldName, Reading};
 use crate::failure::{Class, Dependency, Failure};
-use crate::telemetry::metric::DEPENDENCY_FAILURES;
 use crate::telemetry::{Step, StepTimes};
-
-/// The caller of every document: this circuit is never asked who fails alone.
-const ANYBODY: Caller = 0;
 
 /// Whoever reads documents for this process.
 pub struct Reader {
@@ -39,6 +34,8 @@ enum Order {
 struct OneOfTwo {
     remote: RemoteReader,
     circuit: Mutex<Circuit>,
+    /// What becomes of documents while the circuit is open, for the log.
+    meanwhile: &'static str,
 }
 
 impl Reader {
@@ -51,14 +48,17 @@ impl Reader {
         let embedded = || EmbeddedReader::open(&settings.engine);
         let remote = || RemoteReader::new(&settings.reader.remote, max_image_bytes);
         let limits = Limits { threshold: settings.retry.circuit_threshold.max(1), probe_interval: settings.retry.probe_interval };
-        let one_of_two = || anyhow::Ok(OneOfTwo { remote: remote()?, circuit: Mutex::new(Circuit::new(limits)) });
+        let one_of_two = |meanwhile| anyhow::Ok(OneOfTwo { remote: remote()?, circuit: Mutex::new(Circuit::new(limits)), meanwhile });
         let order = match settings.reader.order {
             ReaderOrder::Embedded => Order::Embedded(embedded()?),
             ReaderOrder::Remote => Order::Remote(remote()?),
-            ReaderOrder::RemoteThenEmbedded => Order::RemoteThenEmbedded { remote: one_of_two()?, embedded: embedded()? },
+            ReaderOrder::RemoteThenEmbedded => {
+                Order::RemoteThenEmbedded { remote: one_of_two("the engine inside reads all documents")?, embedded: embedded()? }
+            }
             ReaderOrder::EmbeddedThenRemote => {
                 let required = settings.reader.required_fields.iter().map(|name| required_field(name)).collect::<Result<_, _>>()?;
-                Order::EmbeddedThenRemote { embedded: embedded()?, remote: one_of_two()?, required }
+                let meanwhile = "a document that lacks a field is published without it, and one on which the engine found nothing waits";
+                Order::EmbeddedThenRemote { embedded: embedded()?, remote: one_of_two(meanwhile)?, required }
             }
         };
         Ok(Self { order, max_image_bytes })
@@ -147,16 +147,17 @@ impl std::fmt::Debug for Reader {
 impl OneOfTwo {
     /// Asks the hosted API; `None` while its circuit is open, and where this call opened it.
     async fn ask(&self, front: &ImageSource, back: Option<&ImageSource>, steps: &mut StepTimes) -> Option<Result<Reading, Failure>> {
-        if !may_ask(&self.circuit) {
+        if !lock(&self.circuit).admits(Instant::now()) {
             return None;
         }
         let outcome = ask(&self.remote, front, back, steps).await;
+        // What else failed is counted by whoever hears of it; this dependency is taken out of the failure below.
         if let Some(failure) = outcome.as_ref().err().filter(|failure| failure.dependency == Some(Dependency::Ocr)) {
-            counter!(DEPENDENCY_FAILURES, "dependency" => Dependency::Ocr.as_str(), "class" => failure.class.as_str()).increment(1);
+            failure.count();
         }
         if note(&self.circuit, &outcome) {
             let reason = outcome.as_ref().err().map(|failure| failure.reason.as_str());
-            tracing::warn!(reason, "the OCR API is out of order, documents are read by the engine inside meanwhile");
+            tracing::warn!(reason, meanwhile = self.meanwhile, "the OCR API is out of order");
             return None;
         }
         Some(outcome.map_err(|failure| Failure { dependency: failure.dependency.filter(|d| *d != Dependency::Ocr), ..failure }))
@@ -180,23 +181,13 @@ fn required_field(name: &str) -> anyhow::Result<FieldName> {
     FieldName::named(name).with_context(|| format!("reader.required_fields names an unknown field: {name}"))
 }
 
-/// Whether the remote reader is to be asked: while its circuit is open, only when a probe is due.
-fn may_ask(circuit: &Mutex<Circuit>) -> bool {
-    let mut circuit = circuit.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = Instant::now();
-    match circuit.probe_at() {
-        None => true,
-        Some(probe_at) if probe_at <= now => {
-            circuit.probe_started(now);
-            true
-        }
-        Some(_) => false,
-    }
+fn lock(circuit: &Mutex<Circuit>) -> MutexGuard<'_, Circuit> {
+    circuit.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes what a call showed; true when the circuit is open now.
 fn note(circuit: &Mutex<Circuit>, outcome: &Result<Reading, Failure>) -> bool {
-    let mut circuit = circuit.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut circuit = lock(circuit);
     if let Some(signal) = signal_of(outcome) {
         circuit.note(signal, ANYBODY, Instant::now());
     }
@@ -231,6 +222,7 @@ mod tests {
     #[test]
     fn the_engine_takes_over_when_the_circuit_opens_and_probes_go_on() {
         let circuit = Mutex::new(Circuit::new(Limits { threshold: 2, probe_interval: Duration::from_secs(3600) }));
+        let may_ask = |circuit: &Mutex<Circuit>| lock(circuit).admits(Instant::now());
         assert!(may_ask(&circuit));
         assert!(!note(&circuit, &outage()), "one failure is the ladder's business");
         assert!(note(&circuit, &outage()));

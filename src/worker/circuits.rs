@@ -1,13 +1,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use metrics::{counter, gauge};
+use metrics::gauge;
 use tokio::sync::watch;
 
 use crate::circuit::{Caller, Circuit, Limits, Signal};
 use crate::failure::{Class, Dependency, Failure};
 use crate::health::Health;
-use crate::telemetry::metric::{CIRCUIT_OPEN, DEPENDENCY_FAILURES};
+use crate::telemetry::metric::CIRCUIT_OPEN;
 
 /// The circuits of all dependencies, and the news that one of them opened or closed.
 #[derive(Debug)]
@@ -27,38 +27,12 @@ impl Circuits {
 
     /// Notes what a job's way through its dependencies showed.
     pub(super) fn note_outcome<T>(&self, outcome: &Result<T, Failure>, caller: Caller, reads_remotely: bool) {
-        let note = |dependency, signal, reason| self.note(dependency, signal, caller, reason);
-        let Err(failure) = outcome else {
-            note(Dependency::Storage, Signal::Healthy, "");
-            if reads_remotely {
-                note(Dependency::Ocr, Signal::Healthy, "");
-            }
-            return;
-        };
-        if let Some(dependency) = failure.dependency {
-            counter!(DEPENDENCY_FAILURES, "dependency" => dependency.as_str(), "class" => failure.class.as_str()).increment(1);
+        let failure = outcome.as_ref().err();
+        if let Some(failure) = failure {
+            failure.count();
         }
-        match (failure.class, failure.dependency) {
-            (Class::Unavailable, Some(dependency)) => note(dependency, Signal::Failed, &failure.reason),
-            (Class::Unauthorised, Some(dependency)) => note(dependency, Signal::Refused, &failure.reason),
-            (Class::ImageMissing, Some(dependency)) => note(dependency, Signal::Denied, &failure.reason),
-            (Class::ImageMissing, None) => note(Dependency::Storage, Signal::Healthy, ""),
-            (Class::Rejected | Class::NoData, _) => self.note_outcome::<()>(&Ok(()), caller, reads_remotely),
-            (
-                Class::BadJob
-                | Class::Expired
-                | Class::BadImage
-                | Class::Throttled
-                | Class::Internal
-                | Class::DeliveryLimit
-                | Class::Unavailable
-                | Class::Unauthorised,
-                _,
-            ) => {}
-        }
-        // Whoever got as far as the OCR call had the images.
-        if failure.dependency == Some(Dependency::Ocr) {
-            note(Dependency::Storage, Signal::Healthy, "");
+        for (dependency, signal) in signals_of(failure, reads_remotely) {
+            self.note(dependency, signal, caller, failure.map_or("", |failure| &failure.reason));
         }
     }
 
@@ -112,10 +86,70 @@ impl Circuits {
     }
 }
 
+/// What a job's way through its dependencies shows of each of them; without a failure it went all the way.
+fn signals_of(failure: Option<&Failure>, reads_remotely: bool) -> Vec<(Dependency, Signal)> {
+    let all_well = || {
+        let ocr = reads_remotely.then_some((Dependency::Ocr, Signal::Healthy));
+        [(Dependency::Storage, Signal::Healthy)].into_iter().chain(ocr).collect()
+    };
+    let Some(failure) = failure else { return all_well() };
+    let own = match (failure.class, failure.dependency) {
+        (Class::Rejected | Class::NoData, _) => return all_well(),
+        (Class::Unavailable, Some(dependency)) => Some((dependency, Signal::Failed)),
+        (Class::Unauthorised, Some(dependency)) => Some((dependency, Signal::Refused)),
+        (Class::ImageMissing, Some(dependency)) => Some((dependency, Signal::Denied)),
+        (Class::ImageMissing, None) => Some((Dependency::Storage, Signal::Healthy)),
+        (
+            Class::BadJob
+            | Class::Expired
+            | Class::BadImage
+            | Class::Throttled
+            | Class::Internal
+            | Class::DeliveryLimit
+            | Class::Unavailable
+            | Class::Unauthorised,
+            _,
+        ) => None,
+    };
+    // Whoever got as far as the OCR call had the images.
+    let had_images = (failure.dependency == Some(Dependency::Ocr)).then_some((Dependency::Storage, Signal::Healthy));
+    own.into_iter().chain(had_images).collect()
+}
+
 fn index(dependency: Dependency) -> usize {
     match dependency {
         Dependency::Storage => 0,
         Dependency::Ocr => 1,
         Dependency::Reply => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_speaks_for_and_against_the_dependencies_it_met() {
+        use Dependency::{Ocr, Storage};
+        use Signal::{Denied, Failed, Healthy, Refused};
+        let check = |class, dependency, expected: &[(Dependency, Signal)]| {
+            let failure = Failure { dependency, ..Failure::new(class, "") };
+            assert_eq!(signals_of(Some(&failure), true), expected, "{class:?} of {dependency:?}");
+        };
+        for class in [Class::BadJob, Class::Expired, Class::BadImage, Class::Internal, Class::DeliveryLimit, Class::Unavailable] {
+            check(class, None, &[]);
+        }
+        check(Class::ImageMissing, None, &[(Storage, Healthy)]);
+        check(Class::ImageMissing, Some(Storage), &[(Storage, Denied)]);
+        check(Class::Unavailable, Some(Storage), &[(Storage, Failed)]);
+        check(Class::Unauthorised, Some(Storage), &[(Storage, Refused)]);
+        check(Class::Throttled, Some(Storage), &[]);
+        check(Class::Throttled, Some(Ocr), &[(Storage, Healthy)]);
+        check(Class::Unavailable, Some(Ocr), &[(Ocr, Failed), (Storage, Healthy)]);
+        check(Class::Unauthorised, Some(Ocr), &[(Ocr, Refused), (Storage, Healthy)]);
+        for failure in [None, Some(Failure::new(Class::Rejected, "")), Some(Failure::new(Class::NoData, ""))] {
+            assert_eq!(signals_of(failure.as_ref(), true), [(Storage, Healthy), (Ocr, Healthy)]);
+            assert_eq!(signals_of(failure.as_ref(), false), [(Storage, Healthy)], "nobody asked the hosted API");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod circuits;
 mod kept;
+mod routes;
 mod run_job;
 
 use std::panic::AssertUnwindSafe;
@@ -14,7 +15,7 @@ use metrics::{counter, gauge};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Connector, Delivery, Names, Publisher, Session, SetUpError, backoff, set_up};
+use crate::broker::{Connector, Deliveries, Delivery, Names, Publisher, Session, SessionLost, SetUpError, backoff, set_up};
 use crate::circuit::Limits;
 use crate::config::{self, TopologyMode};
 use crate::health::Health;
@@ -24,6 +25,7 @@ use crate::telemetry::metric::{IN_FLIGHT, SESSIONS};
 
 use circuits::Circuits;
 use kept::KeptEvents;
+use routes::Routes;
 
 /// Earlier deliveries without an answer that make a job suspect of killing the process. One is what every job in flight
 /// has after a broker's or a pod's restart; two is a pattern, and such a job is run alone, with nothing else taken,
@@ -61,6 +63,7 @@ pub struct Worker {
     publisher: Publisher,
     processor: Processor,
     circuits: Circuits,
+    routes: Routes,
     kept: KeptEvents,
     health: Arc<Health>,
     in_flight: watch::Sender<usize>,
@@ -81,6 +84,7 @@ impl Worker {
             connector,
             processor,
             circuits: Circuits::new(limits, Arc::clone(&health)),
+            routes: Routes::new(limits),
             kept: KeptEvents::new(params.worker.kept_results),
             health,
             in_flight: watch::Sender::new(0),
@@ -198,7 +202,7 @@ impl Worker {
                         cautious = false;
                     }
                     Ok(None) => cautious = false,
-                    Err(_) => return,
+                    Err(SessionLost) => return,
                 }
             } else {
                 for suspect in self.consume(session, shutdown).await {
@@ -226,27 +230,23 @@ impl Worker {
         let mut circuits = self.circuits.subscribe();
         let Ok(mut deliveries) = session.consume(self.params.concurrency).await else { return Vec::new() };
         let suspect = loop {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break None,
-                () = session.lost().cancelled() => return Vec::new(),
-                _ = circuits.wait_for(|n_open| *n_open > 0) => break None,
-                () = self.publisher.until_blocked_is(true) => break None,
-                delivery = deliveries.next() => match delivery {
-                    Some(delivery) if is_suspect(&delivery) => break Some(delivery),
-                    Some(delivery) => drop(self.start(delivery)),
-                    None => {
-                        self.consumer_cancelled(session);
-                        return Vec::new();
-                    }
-                }
+            match self.next_job(session, shutdown, &mut deliveries, circuits.wait_for(|n_open| *n_open > 0)).await {
+                Ok(Some(delivery)) if is_suspect(&delivery) => break Some(delivery),
+                Ok(Some(delivery)) => drop(self.start(delivery)),
+                Ok(None) => break None,
+                Err(SessionLost) => return Vec::new(),
             }
         };
+        let was_suspect = suspect.is_some();
         let mut suspects = Vec::from_iter(suspect);
+        let take = |delivery| if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) };
         if shutdown.is_cancelled() {
             // The drain has time for what comes now, and a redelivery would count towards the delivery limit.
-            let take = |delivery| if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) };
             session.finish(deliveries, take).await;
+        } else if was_suspect {
+            // What was taken with it is not given back for it: until 4.3 that counts as a delivery, and where many jobs are
+            // suspect, after a broker that died twice, they would bring each other to the limit.
+            session.cancel(deliveries).await.into_iter().for_each(take);
         } else {
             for delivery in session.cancel(deliveries).await {
                 let _ = delivery.give_back().await;
@@ -268,24 +268,40 @@ impl Worker {
         // A consumer and not a get: the broker serves consumers first, so that beside workers that are well a get would
         // find nothing until all of them are full.
         let Ok(mut deliveries) = session.consume(1).await else { return };
-        let probe = tokio::select! {
+        match self.next_job(session, shutdown, &mut deliveries, circuits.wait_for(|n_open| *n_open == 0)).await {
+            Ok(Some(probe)) => {
+                // It holds all that its prefetch allows, so that nothing is on its way when it is cancelled.
+                drop(session.cancel(deliveries).await);
+                self.circuits.probe_started();
+                let _ = self.start(probe).await;
+            }
+            Ok(None) => session.finish(deliveries, |delivery| drop(self.start(delivery))).await,
+            Err(SessionLost) => {}
+        }
+    }
+
+    /// The next job of a consumer; `None` when no more are to be taken, for `circuits` among other reasons.
+    async fn next_job<T>(
+        &self,
+        session: &Session,
+        shutdown: &CancellationToken,
+        deliveries: &mut Deliveries,
+        circuits: impl Future<Output = T>,
+    ) -> Result<Option<Delivery>, SessionLost> {
+        tokio::select! {
             biased;
-            () = shutdown.cancelled() => None,
-            () = session.lost().cancelled() => return,
-            _ = circuits.wait_for(|n_open| *n_open == 0) => None,
-            () = self.publisher.until_blocked_is(true) => None,
+            () = shutdown.cancelled() => Ok(None),
+            () = session.lost().cancelled() => Err(SessionLost),
+            _ = circuits => Ok(None),
+            () = self.publisher.until_blocked_is(true) => Ok(None),
             delivery = deliveries.next() => match delivery {
-                Some(delivery) => Some(delivery),
-                None => return self.consumer_cancelled(session),
-            },
-        };
-        let Some(probe) = probe else {
-            return session.finish(deliveries, |delivery| drop(self.start(delivery))).await;
-        };
-        // It holds all that its prefetch allows, so that nothing is on its way when it is cancelled.
-        drop(session.cancel(deliveries).await);
-        self.circuits.probe_started();
-        let _ = self.start(probe).await;
+                Some(delivery) => Ok(Some(delivery)),
+                None => {
+                    self.consumer_cancelled(session);
+                    Err(SessionLost)
+                }
+            }
+        }
     }
 
     /// The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.

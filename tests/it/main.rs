@@ -19,6 +19,7 @@ mod metrics;
 mod outage;
 mod page;
 mod remote;
+mod reply;
 mod rolling;
 mod schema;
 mod session;

@@ -140,6 +140,25 @@ async fn a_document_on_which_alone_the_hosted_api_fails_is_given_up_at_last() {
 }
 
 #[tokio::test]
+async fn a_hosted_api_that_asks_for_patience_burns_no_attempt() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker =
+        stage.worker().reads_remotely(&api.address).set("retry.delays", "50ms").set("retry.defer_delays", "50ms,1s,1500ms").start().await;
+    api.set(Answer::Throttle, 1.0);
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("it is put off again and again", async || n_ended(&worker.log(), "deferred") >= 3).await;
+    assert!(worker.log().contains(r#""delay_ms":1000"#), "as long as the API asked for: {}", worker.log());
+    api.set(Answer::Well, 1.0);
+    assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    stage.until("it is settled", async || n_ended(&worker.log(), "read") == 1).await;
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned, though the ladder has one rung");
+    assert!(!worker.log().contains("the circuit of a dependency opened"), "others are still taken");
+    assert!(worker.log().lines().filter(|line| line.contains(r#""job.id":"job""#)).all(|line| !line.contains(r#""attempt":2"#)));
+}
+
+#[tokio::test]
 async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
     let stage = Stage::new().await;
     let api = HostedApi::start().await;

@@ -1,0 +1,132 @@
+//! How a job's messages get to the broker, and how long each of them is tried.
+//!
+//! While the broker does not answer, everything waits: nothing else could be done with the job. A refusal is another matter.
+//! What must go into our own queues is tried for as long as the lease lasts; an event may be refused to the job.
+
+use std::time::Instant;
+
+use metrics::counter;
+use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::Run;
+use crate::broker::{LeaseLost, Outgoing, PublishError};
+use crate::circuit::Signal;
+use crate::event::Event;
+use crate::failure::{Class, Dependency, Failure};
+use crate::telemetry::metric::PUBLISH_FAILURES;
+use crate::telemetry::{Step, TraceContext};
+use crate::worker::makes_topology;
+
+impl Run<'_> {
+    /// Publishes the event of a document that was read; the failure is what becomes of the job where the exchange refuses it.
+    pub(super) async fn offer(&self, exchange: &str, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
+        if exchange == self.worker.names.events { self.offer_to_all(event).await } else { self.offer_to_one(exchange, event).await }
+    }
+
+    /// Our own exchange is everyone's: it is waited for, for one more job's budget, and no job is taken meanwhile. Then the
+    /// job is put off: the broker takes back what was held for too long, and counts that as a delivery.
+    async fn offer_to_all(&self, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
+        let worker = self.worker;
+        let give_up_at = Instant::now() + worker.params.worker.job_budget;
+        let go_on = |error: &PublishError| {
+            self.note_refusal(error);
+            if *error == PublishError::Refused {
+                worker.circuits.note(Dependency::Reply, Signal::Failed, self.caller, &error.to_string());
+            }
+            !error.is_refusal() || Instant::now() < give_up_at
+        };
+        let published = self.publish(self.addressed(&worker.names.events, event), go_on).await?;
+        if published.is_ok() {
+            worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
+        }
+        Ok(published.map_err(|error| {
+            let failure = Failure::of(Dependency::Reply, Class::Unavailable, error.to_string());
+            failure.count();
+            failure
+        }))
+    }
+
+    /// An exchange that the job names is this job's affair, and that of the others that name it: it is asked once.
+    async fn offer_to_one(&self, exchange: &str, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
+        let published = self.publish(self.addressed(exchange, event), |error| !error.is_refusal()).await?;
+        match &published {
+            Ok(()) => self.worker.routes.took(exchange),
+            Err(error) => self.worker.routes.refused(exchange, &error.to_string()),
+        }
+        Ok(published.map_err(|error| Failure::new(Class::Unavailable, error.to_string())))
+    }
+
+    /// Tells that the job was given up. Its letter lies among the dead, so that it cannot be put off for its event: where
+    /// the exchange that it names refuses that, our own takes it.
+    pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
+        let ours = &self.worker.names.events;
+        if exchange != ours && self.publish(self.addressed(exchange, event), |error| !error.is_refusal()).await?.is_ok() {
+            return Ok(());
+        }
+        self.insist(self.addressed(ours, event)).await?;
+        self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
+        Ok(())
+    }
+
+    /// Publishes what has nowhere else to go, for as long as the lease lasts.
+    pub(super) async fn insist(&self, message: Outgoing) -> Result<(), LeaseLost> {
+        let go_on = |error: &PublishError| {
+            self.note_refusal(error);
+            true
+        };
+        // Every failure is tried again, so that only the lease can have ended it.
+        self.publish(message, go_on).await?.map_err(|_| LeaseLost)
+    }
+
+    /// Notes that a part of the topology that all jobs need is not there, or not ours to write to: the intake stops.
+    fn note_refusal(&self, error: &PublishError) {
+        let worker = self.worker;
+        match error {
+            PublishError::Unroutable { exchange, .. } if exchange.is_empty() && makes_topology(&worker.params) => {
+                worker.queue_missing.notify_one();
+            }
+            PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => {
+                worker.circuits.note(Dependency::Reply, Signal::Refused, self.caller, &error.to_string());
+            }
+            PublishError::Refused | PublishError::Unavailable(_) => {}
+        }
+    }
+
+    fn addressed(&self, exchange: &str, event: &Event) -> Outgoing {
+        let message =
+            Outgoing::json(exchange, event.routing_key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
+        self.delivery.answered_by(message)
+    }
+
+    /// Publishes until the broker has the message or `go_on` wants no other try; the inner error is the last one then.
+    async fn publish(
+        &self,
+        message: Outgoing,
+        mut go_on: impl FnMut(&PublishError) -> bool,
+    ) -> Result<Result<(), PublishError>, LeaseLost> {
+        let started = Instant::now();
+        let go_on = |error: &PublishError| {
+            counter!(PUBLISH_FAILURES).increment(1);
+            let goes_on = go_on(error);
+            tracing::warn!(job.id = self.job_id.as_str(), %error, goes_on, "failed to publish");
+            if goes_on {
+                self.worker.health.set("publish", error.to_string());
+            }
+            goes_on
+        };
+        let destination = if message.exchange.is_empty() { &message.routing_key } else { &message.exchange };
+        let span = tracing::info_span!("publish", otel.name = format!("publish {destination}"), otel.kind = "producer");
+        span.set_attribute("messaging.system", "rabbitmq");
+        span.set_attribute("messaging.operation.type", "send");
+        span.set_attribute("messaging.destination.name", destination.clone());
+        let message = message.with_trace_context(&TraceContext::of(&span));
+        let published = self.worker.publisher.publish_until(&message, self.delivery.lease(), go_on).instrument(span).await;
+        if published.is_err() && self.delivery.lease().is_cancelled() {
+            return Err(LeaseLost);
+        }
+        self.worker.health.clear("publish");
+        self.steps().add(Step::Publish, started.elapsed());
+        Ok(published)
+    }
+}

@@ -1,0 +1,218 @@
+//! Reply exchanges that take no events: whose jobs wait for it, and whose do not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, ExchangeKind};
+use serde_json::json;
+
+use crate::hosted_api::{HostedApi, image};
+use crate::stage::Stage;
+use crate::worker::n_ended;
+use crate::worker_process::{WorkerBuilder, WorkerProcess};
+
+/// A stage, a hosted API, since none of these tests is about reading, and exchanges of two customers.
+struct Play {
+    stage: Stage,
+    api: HostedApi,
+    front: String,
+    /// Exists, and nothing is bound to it.
+    unbound: String,
+    /// Does not exist.
+    missing: String,
+}
+
+impl Play {
+    async fn new() -> Self {
+        let stage = Stage::new().await;
+        let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+        let (unbound, missing) = (stage.name("unbound"), stage.name("missing"));
+        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let channel = stage.channel().await;
+        channel.exchange_declare(unbound.as_str().into(), ExchangeKind::Topic, durable, FieldTable::default()).await.expect("exchange");
+        Self { api: HostedApi::start().await, stage, front, unbound, missing }
+    }
+
+    fn worker(&self) -> WorkerBuilder<'_> {
+        self.stage
+            .worker()
+            .reads_remotely(&self.api.address)
+            .set("topology.allowed_reply_exchanges", &format!("{},{}", self.unbound, self.missing))
+            .set("retry.defer_delays", "100ms")
+            .set("retry.probe_interval", "100ms")
+    }
+
+    async fn publish(&self, id: &str, reply_to: Option<&str>) {
+        let job = json!({"id": id, "front": self.front});
+        let properties = reply_to.map_or_else(Default::default, |reply_to| BasicProperties::default().with_reply_to(reply_to.into()));
+        self.stage.publish_raw(job.to_string().as_bytes(), properties).await;
+    }
+
+    /// A queue that holds one message and refuses a second, bound to the exchange; it is full.
+    async fn bind_full_queue(&self, exchange: &str) -> String {
+        let queue = format!("{exchange}.full");
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+        let channel = self.stage.channel().await;
+        channel.queue_declare(queue.as_str().into(), QueueDeclareOptions::durable(), arguments).await.expect("queue");
+        self.bind(exchange, &queue).await;
+        channel.basic_publish("".into(), queue.as_str().into(), Default::default(), b"full", Default::default()).await.expect("publish");
+        self.stage.until("the queue is full", async || self.stage.depth(&queue).await.is_some_and(|(n, _)| n == 1)).await;
+        queue
+    }
+
+    async fn bind_new_queue(&self, exchange: &str) -> String {
+        let queue = format!("{exchange}.queue");
+        let channel = self.stage.channel().await;
+        channel.queue_declare(queue.as_str().into(), QueueDeclareOptions::durable(), FieldTable::default()).await.expect("queue");
+        self.bind(exchange, &queue).await;
+        queue
+    }
+
+    async fn bind(&self, exchange: &str, queue: &str) {
+        let channel = self.stage.channel().await;
+        channel.queue_bind(queue.into(), exchange.into(), "#".into(), Default::default(), Default::default()).await.expect("binding");
+    }
+
+    async fn next_of(&self, queue: &str) -> serde_json::Value {
+        self.stage.next_message(queue, Duration::from_secs(60)).await.expect("an event in time").json()
+    }
+}
+
+fn paused(worker: &WorkerProcess) -> bool {
+    worker.log().contains("taking no more jobs")
+}
+
+#[tokio::test]
+async fn exchanges_of_some_jobs_that_take_no_events_keep_no_other_job() {
+    let play = Play::new().await;
+    let worker = play.worker().set("retry.delays", "100ms,200ms").start().await;
+    // More of them than the worker takes at once.
+    let broken: Vec<_> = (0..4).flat_map(|n| [(format!("unbound-{n}"), &play.unbound), (format!("missing-{n}"), &play.missing)]).collect();
+    for (id, exchange) in &broken {
+        play.publish(id, Some(exchange)).await;
+    }
+    let bad_job = BasicProperties::default().with_reply_to(play.unbound.as_str().into()).with_message_id("bad".into());
+    play.stage.publish_raw(b"no job", bad_job).await;
+    for n in 0..4 {
+        play.publish(&format!("well-{n}"), None).await;
+    }
+    let mut ended = BTreeMap::new();
+    for _ in 0..broken.len() + 5 {
+        let event = play.next_of(&play.stage.name("inbox")).await;
+        let class = event["data"]["failure"]["class"].as_str().unwrap_or("read").to_owned();
+        assert!(ended.insert(event["subject"].as_str().expect("a subject").to_owned(), class).is_none(), "one event a job");
+    }
+    for n in 0..4 {
+        assert_eq!(ended.remove(&format!("well-{n}")).as_deref(), Some("read"));
+    }
+    assert_eq!(ended.remove("bad").as_deref(), Some("bad_job"), "nobody else hears of it");
+    assert_eq!(ended.len(), broken.len());
+    assert!(ended.values().all(|class| class == "unavailable"), "{ended:?}");
+
+    for _ in 0..=broken.len() {
+        let letter = play.stage.next_dead_letter().await;
+        if letter.header("x-idmill-class") == "bad_job" {
+            continue;
+        }
+        assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("unavailable", "3"));
+        let (id, reason) = (letter.json()["id"].as_str().expect("an id").to_owned(), letter.header("x-idmill-reason"));
+        let (_, exchange) = broken.iter().find(|(known, _)| *known == id).expect("a job of ours");
+        assert!(reason.contains(exchange.as_str()), "{reason}");
+        assert_eq!(letter.properties.reply_to().as_ref().map(|name| name.as_str()), Some(exchange.as_str()), "it can be replayed");
+    }
+    assert!(!paused(&worker), "nobody else waited");
+    assert!(play.api.n_calls() < 4 + 2 * broken.len(), "{} documents were read for nobody", play.api.n_calls());
+}
+
+#[tokio::test]
+async fn jobs_whose_exchange_takes_events_again_are_answered_there() {
+    let play = Play::new().await;
+    let worker = play.worker().set("retry.delays", &["400ms"; 30].join(",")).start().await;
+    for n in 0..6 {
+        play.publish(&format!("job-{n}"), Some(&play.unbound)).await;
+    }
+    let refused = |log: &str| log.contains("a reply exchange takes no events");
+    play.stage.until("the exchange refuses", async || refused(&worker.log()) && n_ended(&worker.log(), "retried") >= 6).await;
+    let queue = play.bind_new_queue(&play.unbound).await;
+    let mut subjects: Vec<_> = Vec::new();
+    for _ in 0..6 {
+        let event = play.next_of(&queue).await;
+        assert_eq!(event["type"], "idmill.document.read.v1");
+        subjects.push(event["subject"].as_str().expect("a subject").to_owned());
+    }
+    subjects.sort();
+    assert_eq!(subjects, ["job-0", "job-1", "job-2", "job-3", "job-4", "job-5"]);
+    assert_eq!(play.api.n_calls(), 6, "each was read once: an event that was refused is kept");
+    assert!(worker.log().contains("a reply exchange takes events again") && !paused(&worker));
+}
+
+#[tokio::test]
+async fn a_full_queue_of_one_customer_keeps_no_other_job_and_is_tried_again() {
+    let play = Play::new().await;
+    let worker = play.worker().set("retry.delays", &["200ms"; 60].join(",")).start().await;
+    let full = play.bind_full_queue(&play.unbound).await;
+    // More of them than the worker takes at once.
+    for n in 0..3 {
+        play.publish(&format!("full-{n}"), Some(&play.unbound)).await;
+    }
+    play.stage.until("the broker refuses the event", async || worker.log().contains("the broker refused the message")).await;
+    play.publish("well", None).await;
+    assert_eq!(play.next_of(&play.stage.name("inbox")).await["subject"], "well");
+    let filler = play.stage.next_message(&full, Duration::from_secs(60)).await.expect("what filled it");
+    assert_eq!(filler.body, b"full");
+    let mut subjects = Vec::new();
+    for _ in 0..3 {
+        subjects.push(play.next_of(&full).await["subject"].to_string());
+    }
+    subjects.sort();
+    assert_eq!(subjects, [r#""full-0""#, r#""full-1""#, r#""full-2""#]);
+    assert!(!paused(&worker));
+}
+
+#[tokio::test]
+async fn a_full_queue_of_everyones_events_stops_the_intake_until_it_has_room() {
+    let play = Play::new().await;
+    let events = play.stage.name("events");
+    let worker = play.worker().start().await;
+    play.stage.unbind_inbox().await;
+    let full = play.bind_full_queue(&events).await;
+    play.publish("first", None).await;
+    play.stage.until("the intake stops", async || paused(&worker)).await;
+    play.publish("second", None).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(play.api.n_calls() <= 2, "{} documents were read whose events nobody takes", play.api.n_calls());
+    play.stage.next_message(&full, Duration::from_secs(60)).await.expect("what filled it");
+    let mut subjects = Vec::new();
+    for _ in 0..2 {
+        subjects.push(play.next_of(&full).await["subject"].to_string());
+    }
+    subjects.sort();
+    assert_eq!(subjects, [r#""first""#, r#""second""#]);
+    play.stage.until("both are settled", async || n_ended(&worker.log(), "read") == 2).await;
+    assert_eq!((play.api.n_calls(), n_ended(&worker.log(), "failed")), (2, 0));
+}
+
+#[tokio::test]
+async fn a_job_does_not_wait_in_hand_for_longer_than_another_budget_for_somebody_to_take_its_event() {
+    let play = Play::new().await;
+    let worker = play
+        .worker()
+        .set("worker.job_budget", "1s")
+        .set("storage.timeout", "900ms")
+        .set("reader.remote.timeout", "900ms")
+        .set("retry.delays", "100ms")
+        .start()
+        .await;
+    play.stage.unbind_inbox().await;
+    play.publish("job", None).await;
+    play.stage.until("it is put off", async || n_ended(&worker.log(), "deferred") >= 2).await;
+    assert!(paused(&worker));
+    play.stage.bind_inbox().await;
+    assert_eq!(play.next_of(&play.stage.name("inbox")).await["subject"], "job");
+    play.stage.until("it is settled", async || n_ended(&worker.log(), "read") == 1).await;
+    assert_eq!((play.api.n_calls(), n_ended(&worker.log(), "retried")), (1, 0), "it burned no attempt and was read once");
+}
