@@ -138,14 +138,15 @@ impl Storage {
     }
 
     async fn open(&self, bucket: &str, key: &ObjectKey) -> Result<OpenImage, Failure> {
-        // One deadline for answer and body: the SDK has none by default, and its operation time-out leaves the body out.
-        let deadline = Instant::now() + self.settings.timeout;
-        let timeout = self.settings.timeout;
+        // One time-out for answer and body: the SDK has none by default, and its operation time-out leaves the body out. It
+        // counts what is spent waiting for the store: a hosted API that takes its time over the images is not the store's fault.
+        let (timeout, started) = (self.settings.timeout, Instant::now());
         let overdue =
             move || Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store took longer than {timeout:?}"));
         let request = self.client.get_object().bucket(bucket).key(key.as_str()).send().map_err(|error| classify(&error));
         let span = tracing::info_span!("S3 GetObject", otel.kind = "client", rpc.system = "aws-api");
-        let object = tokio::time::timeout_at(deadline, request).instrument(span).await.map_err(|_| overdue())??;
+        let object = tokio::time::timeout(timeout, request).instrument(span).await.map_err(|_| overdue())??;
+        let left = timeout.saturating_sub(started.elapsed());
         let Some(len) = object.content_length().and_then(|len| u64::try_from(len).ok()) else {
             return Err(Failure::of(Dependency::Storage, Class::Unavailable, "the object store does not say how long the object is"));
         };
@@ -158,13 +159,15 @@ impl Storage {
                 format!("the object has {len} bytes, storage.max_object_bytes is {}", self.settings.max_object_bytes),
             ));
         }
-        let chunks = stream::try_unfold((object.body, len), move |(mut body, n_missing)| async move {
-            let next = tokio::time::timeout_at(deadline, body.next()).await.map_err(|_| overdue())?;
+        let chunks = stream::try_unfold((object.body, len, left), move |(mut body, n_missing, left)| async move {
+            let asked = Instant::now();
+            let next = tokio::time::timeout(left, body.next()).await.map_err(|_| overdue())?;
+            let left = left.saturating_sub(asked.elapsed());
             let broken = || Failure::of(Dependency::Storage, Class::Unavailable, "the object store broke off in the middle of an object");
             match next {
                 Some(Ok(chunk)) => {
                     let n_missing = n_missing.checked_sub(chunk.len() as u64).ok_or_else(broken)?;
-                    Ok(Some((chunk, (body, n_missing))))
+                    Ok(Some((chunk, (body, n_missing, left))))
                 }
                 None if n_missing == 0 => Ok(None::<(Bytes, _)>),
                 Some(Err(_)) | None => Err(broken()),
@@ -256,22 +259,79 @@ impl ProvideCredentials for CredentialsFile {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use futures_util::TryStreamExt;
+
     use super::*;
 
-    #[tokio::test]
-    async fn an_upload_to_a_store_that_does_not_answer_ends() {
+    /// A store at the listener, with `timeout` for an object, and the folder of its credentials.
+    async fn store_at(listener: &TcpListener, timeout: Duration) -> (Storage, tempfile::TempDir) {
         let home = tempfile::tempdir().unwrap();
         let credentials_file = home.path().join("credentials");
         std::fs::write(&credentials_file, "key\nsecret\n").unwrap();
-        // The kernel takes the connection, and nobody ever reads from it.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let settings = config::Storage {
-            endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
+            endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
             credentials_file: Some(credentials_file),
-            timeout: Duration::from_millis(200),
+            path_style: true,
+            timeout,
             ..config::Storage::default()
         };
-        let storage = Storage::new(settings).await.unwrap();
+        (Storage::new(settings).await.unwrap(), home)
+    }
+
+    #[tokio::test]
+    async fn time_in_which_nobody_asks_the_store_for_more_is_not_the_stores() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (storage, _home) = store_at(&listener, Duration::from_millis(1500)).await;
+        let (ask, asked) = mpsc::channel();
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            assert!(client.read(&mut [0; 8192]).unwrap() > 0);
+            client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").unwrap();
+            for rest in [&b"res"[..], b"t"] {
+                asked.recv().unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+                client.write_all(rest).unwrap();
+            }
+        });
+        let mut image = storage.image("idmill", &ObjectKey::parse("front".into()).unwrap()).open().await.unwrap();
+        let mut bytes = image.chunks.try_next().await.unwrap().unwrap().to_vec();
+        for _ in 0..2 {
+            // Whoever reads is busy elsewhere, for longer than the store may take.
+            tokio::time::sleep(Duration::from_millis(1600)).await;
+            ask.send(()).unwrap();
+            bytes.extend(image.chunks.try_next().await.unwrap().unwrap());
+        }
+        assert_eq!((bytes.as_slice(), image.chunks.try_next().await.unwrap()), (&b"halfrest"[..], None));
+        server.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_stops_in_the_middle_of_an_object_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (storage, _home) = store_at(&listener, Duration::from_millis(500)).await;
+        let (done, is_done) = mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            assert!(client.read(&mut [0; 8192]).unwrap() > 0);
+            client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").unwrap();
+            let _ = is_done.recv();
+        });
+        let image = storage.image("idmill", &ObjectKey::parse("front".into()).unwrap());
+        let failure = tokio::time::timeout(Duration::from_secs(20), image.read_all(100)).await.unwrap().unwrap_err();
+        assert_eq!((failure.class, failure.dependency), (Class::Unavailable, Some(Dependency::Storage)));
+        drop(done);
+        server.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_upload_to_a_store_that_does_not_answer_ends() {
+        // The kernel takes the connection, and nobody ever reads from it.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (storage, _home) = store_at(&silent, Duration::from_millis(200)).await;
         let key = ObjectKey::parse("submitted/1/front".into()).unwrap();
         let error = tokio::time::timeout(Duration::from_secs(20), storage.put(&key, vec![1; 100])).await.unwrap().unwrap_err();
         assert!(error.to_string().contains("storage.timeout"), "{error:#}");

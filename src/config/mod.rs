@@ -70,46 +70,14 @@ impl Settings {
         if let Some(path) = file {
             builder = builder.add_source(config::File::from(path).format(config::FileFormat::Toml));
         }
-        let lists = [
-            "topology.allowed_reply_exchanges",
-            "retry.delays",
-            "retry.missing_delays",
-            "retry.defer_delays",
-            "storage.allowed_buckets",
-            "reader.required_fields",
-            "engine.aadhaar_keys",
-        ];
-        let mut environment = config::Environment::with_prefix("IDMILL")
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .source(variables);
-        for key in lists {
-            environment = environment.with_list_parse_key(key);
-        }
-        let mut settings: Self =
-            builder.add_source(environment).build().and_then(config::Config::try_deserialize).context("failed to read the settings")?;
-        settings.tidy_lists();
+        let environment = config::Environment::with_prefix("IDMILL").prefix_separator("__").separator("__").source(variables);
+        let settings: Self = builder
+            .add_source(Variables(environment))
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .context("failed to read the settings")?;
         settings.check()?;
         Ok(settings)
-    }
-
-    /// Variables are cut at their commas and nowhere else: the blank after one belongs to no entry, and an empty variable is
-    /// an empty list.
-    fn tidy_lists(&mut self) {
-        let texts = [&mut self.topology.allowed_reply_exchanges, &mut self.storage.allowed_buckets, &mut self.reader.required_fields];
-        for list in texts {
-            list.iter_mut().for_each(|entry| *entry = entry.trim().to_owned());
-            list.retain(|entry| !entry.is_empty());
-        }
-        let paths = &mut self.engine.aadhaar_keys;
-        for path in paths.iter_mut() {
-            if let Some(text) = path.to_str() {
-                *path = text.trim().into();
-            }
-        }
-        paths.retain(|path| !path.as_os_str().is_empty());
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -144,6 +112,40 @@ impl Settings {
             bail!("broker.client_cert_file and broker.client_key_file go together");
         }
         Ok(())
+    }
+}
+
+/// Settings that are lists; each variable of one is cut at its commas.
+const LISTS: [&str; 7] = [
+    "topology.allowed_reply_exchanges",
+    "retry.delays",
+    "retry.missing_delays",
+    "retry.defer_delays",
+    "storage.allowed_buckets",
+    "reader.required_fields",
+    "engine.aadhaar_keys",
+];
+
+/// The variables as texts and lists of texts: which of them are numbers is known to the settings' types alone. A bucket may
+/// be called `2024`.
+#[derive(Debug, Clone)]
+struct Variables(config::Environment);
+
+impl config::Source for Variables {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<config::Map<String, config::Value>, config::ConfigError> {
+        let mut variables = self.0.collect()?;
+        for key in LISTS {
+            let Some(value) = variables.get_mut(key) else { continue };
+            let text = value.clone().into_string()?;
+            // The blank after a comma belongs to no entry, and an empty variable is an empty list.
+            let entries: Vec<_> = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect();
+            *value = entries.into();
+        }
+        Ok(variables)
     }
 }
 
@@ -188,6 +190,48 @@ mod tests {
         assert_eq!(settings.retry.delays, [Duration::from_secs(5), Duration::from_secs(30)]);
         assert_eq!(settings.engine.aadhaar_keys, [Path::new("keys/one.pem"), Path::new("keys/two.pem")]);
         assert!(of_variables(&[("IDMILL__ENGINE__AADHAAR_KEYS", "")]).unwrap().engine.aadhaar_keys.is_empty());
+    }
+
+    #[test]
+    fn texts_in_variables_that_look_like_numbers_stay_as_they_are() {
+        let settings = of_variables(&[
+            ("IDMILL__STORAGE__ALLOWED_BUCKETS", "2024"),
+            ("IDMILL__TOPOLOGY__ALLOWED_REPLY_EXCHANGES", "true,007"),
+            ("IDMILL__STORAGE__BUCKET", "00123"),
+            ("IDMILL__READER__REMOTE__API_KEY", "1e5"),
+        ])
+        .unwrap();
+        assert_eq!(settings.storage.allowed_buckets, ["2024"]);
+        assert_eq!(settings.topology.allowed_reply_exchanges, ["true", "007"]);
+        assert_eq!((settings.storage.bucket.as_str(), settings.reader.remote.api_key.as_str()), ("00123", "1e5"));
+    }
+
+    #[test]
+    fn variables_of_every_type_are_read() {
+        let settings = of_variables(&[
+            ("IDMILL__WORKER__CONCURRENCY", "4"),
+            ("IDMILL__WORKER__KEPT_RESULTS", "7"),
+            ("IDMILL__WORKER__LISTEN", "127.0.0.1:1"),
+            ("IDMILL__WORKER__JOB_BUDGET", "3m"),
+            ("IDMILL__STORAGE__MAX_OBJECT_BYTES", "99"),
+            ("IDMILL__STORAGE__PATH_STYLE", "true"),
+            ("IDMILL__TOPOLOGY__MODE", "verify"),
+            ("IDMILL__TOPOLOGY__DELIVERY_LIMIT", "3"),
+            ("IDMILL__READER__ORDER", "remote_then_embedded"),
+            ("IDMILL__ENGINE__DIR", "/srv/1"),
+            ("IDMILL__TELEMETRY__SAMPLE_RATIO", "0.25"),
+        ])
+        .unwrap();
+        assert_eq!((settings.worker.concurrency, settings.worker.kept_results, settings.worker.listen.port()), (4, 7, 1));
+        assert_eq!((settings.worker.job_budget, settings.storage.max_object_bytes), (Duration::from_secs(180), 99));
+        assert_eq!((settings.storage.path_style, settings.topology.mode), (true, TopologyMode::Verify));
+        assert_eq!((settings.topology.delivery_limit, settings.reader.order), (3, ReaderOrder::RemoteThenEmbedded));
+        assert_eq!((settings.engine.dir.as_deref(), settings.telemetry.sample_ratio), (Some(Path::new("/srv/1")), 0.25));
+        for (name, value) in
+            [("IDMILL__WORKER__CONCURRENCY", "many"), ("IDMILL__WORKER__CONCURRENCY", "-1"), ("IDMILL__STORAGE__PATH_STYLE", "perhaps")]
+        {
+            assert!(of_variables(&[(name, value)]).is_err(), "{name}={value}");
+        }
     }
 
     #[test]

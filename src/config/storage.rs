@@ -22,7 +22,7 @@ pub struct Storage {
     pub verify_checksums: bool,
     /// File with `ACCESS_KEY_ID` on its first line and `SECRET_ACCESS_KEY` on its second; none: the SDK's own chain.
     pub credentials_file: Option<PathBuf>,
-    /// Time that one object may take, body included.
+    /// Time that the store may take for one object, body included.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub timeout: Duration,

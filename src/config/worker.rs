@@ -22,7 +22,7 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub drain_timeout: Duration,
-    /// Results kept in memory by job id, so that a redelivered job is not read twice.
+    /// Results kept in memory, so that a job that comes again, with the same id, replay and body, is not read twice.
     pub kept_results: usize,
     /// Listen address of `/metrics`, `/livez` and `/readyz`.
     pub listen: SocketAddr,

@@ -265,6 +265,24 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_refused_with_200_is_replaced_once_too() {
+    let refusal = || status(200, r#"{"message":"Invalid token"}"#);
+    let well = || status(200, documented().to_string());
+    let stand_in = StandIn::start([well(), refusal(), well(), refusal(), refusal()]).await;
+    let client = client(&stand_in.url, |_| {});
+    let rotate = |secret: &str| std::fs::write(client.home.path().join("secret"), secret).unwrap();
+    read_with(&client).await.unwrap();
+    rotate("the next secret");
+    read_with(&client).await.unwrap();
+    rotate("the one after");
+    let failure = read_with(&client).await.unwrap_err();
+    assert_eq!((failure.class, failure.dependency), (Class::Unauthorised, Some(Dependency::Ocr)));
+    assert_eq!(failure.reason, "the OCR API answered 2xx with an error: Invalid token");
+    let tokens = stand_in.tokens();
+    assert!(tokens.len() == 5 && tokens[1] == tokens[0] && tokens[2] != tokens[1] && tokens[4] != tokens[3], "{}", tokens.len());
+}
+
+#[tokio::test]
 async fn a_refused_token_that_nobody_replaces_is_not_sent_again() {
     let stand_in = StandIn::start([status(401, r#"{"message":"Invalid token"}"#)]).await;
     let home = TempDir::new().unwrap();
@@ -303,6 +321,8 @@ async fn refusals_and_outages_are_classed() {
         (status(200, "{}"), Class::NoData),
         (status(200, r#"{"idType":"","name":""}"#), Class::NoData),
         (status(200, r#"{"error":{"message":"Invalid token","code":4002}}"#), Class::Unauthorised),
+        (status(200, r#"{"message":"jwt expired"}"#), Class::Unauthorised),
+        (status(200, r#"{"message":"no document in the image"}"#), Class::Rejected),
         (status(200, vec![b' '; 2_000_000]), Class::Unavailable),
     ] {
         let answered = answer.status();

@@ -7,6 +7,7 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOption
 use serde_json::{Value, json};
 
 use crate::api::collect_texts;
+use crate::hosted_api::{Answer, HostedApi, image};
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
 
@@ -204,6 +205,32 @@ async fn sigterm_finishes_what_is_in_flight_and_gives_back_nothing() {
 }
 
 #[tokio::test]
+async fn a_job_that_outlasts_the_drain_goes_back_and_is_answered_once() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let mut worker = stage.worker().reads_remotely(&api.address).set("worker.drain_timeout", "1s").start().await;
+    api.set(Answer::Hang, 1.0);
+    stage.publish(&json!({"id": "slow", "front": front})).await;
+    stage.until("the job is in flight", async || api.n_calls() == 1).await;
+    let told_at = Instant::now();
+    worker.terminate();
+    assert!(worker.wait().await.success(), "a deployment is not held up by it");
+    assert!(told_at.elapsed() >= Duration::from_secs(1), "it had the time that it was promised");
+    let log = worker.log();
+    let overdue = log.lines().find(|line| line.contains("jobs in flight did not finish in time and go back to the queue"));
+    assert!(overdue.is_some_and(|line| line.contains(r#""n_in_flight":1"#)), "{log}");
+    assert_eq!((n_ended(&log, "lost"), n_ended(&log, "read")), (1, 0));
+
+    api.set(Answer::Well, 1.0);
+    let heir = stage.worker().reads_remotely(&api.address).start().await;
+    assert_eq!(stage.next_event().await.json()["subject"], "slow");
+    stage.until("the job is settled", async || n_ended(&heir.log(), "read") == 1).await;
+    assert!(heir.log().contains(r#""redelivered":true"#));
+    assert!(stage.next_event_within(Duration::from_millis(300)).await.is_none());
+}
+
+#[tokio::test]
 async fn the_same_job_twice_gives_the_same_event() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
@@ -315,6 +342,42 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
 }
 
 #[tokio::test]
+async fn innocent_jobs_that_were_redelivered_often_do_not_bring_each_other_to_the_limit() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = || stage.worker().reads_remotely(&api.address).set("worker.concurrency", "8").set("topology.delivery_limit", "4");
+    worker().start().await.kill();
+    let jobs = stage.name("jobs");
+    stage.until("the queue has no consumer", async || stage.depth(&jobs).await == Some((0, 0))).await;
+    for n in 0..6 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    // As the crashes of a broker or of three workers do: taken by all of them, and answered by none.
+    let take_all = async || {
+        let channel = stage.channel().await;
+        for _ in 0..6 {
+            let take = async || channel.basic_get(jobs.as_str().into(), Default::default()).await.unwrap().is_some();
+            stage.until("a job can be taken", take).await;
+        }
+        channel
+    };
+    for _ in 0..2 {
+        take_all().await.close(200, "crash".into()).await.unwrap();
+    }
+    let last = take_all().await;
+    let worker = worker().start().await;
+    // Its consumer has room for all of them when they come back at once.
+    last.close(200, "crash".into()).await.unwrap();
+    for _ in 0..6 {
+        let event = stage.next_event().await.json();
+        assert_eq!(event["type"], "idmill.document.read.v1", "{event}");
+    }
+    stage.until("all are settled", async || n_ended(&worker.log(), "read") == 6).await;
+    assert_eq!(stage.depth(&stage.name("dead")).await, Some((0, 0)));
+}
+
+#[tokio::test]
 async fn a_deleted_work_queue_is_made_again() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
@@ -367,6 +430,25 @@ async fn verify_makes_nothing_and_says_what_is_missing() {
     assert!(!worker.wait().await.success());
     assert!(worker.log().contains("does not exist, and topology.mode is verify"), "{}", worker.log());
     assert!(stage.depth(&stage.name("jobs")).await.is_none());
+}
+
+#[tokio::test]
+async fn without_a_topology_of_its_own_a_worker_makes_nothing_waits_for_it_and_works_on_it() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let waiting = stage.worker().reads_remotely(&api.address).set("topology.mode", "none").spawn();
+    stage.until("it finds no queue", async || waiting.log().matches("the session with the broker ends").count() >= 2).await;
+    assert!(waiting.log().contains("NOT_FOUND") && waiting.log().contains(&stage.name("jobs")), "{}", waiting.log());
+    assert!(stage.depth(&stage.name("jobs")).await.is_none() && stage.depth(&stage.name("dead")).await.is_none());
+
+    // Somebody else makes the queues, with arguments that this worker would not have chosen.
+    stage.worker().reads_remotely(&api.address).set("topology.delivery_limit", "7").start().await.kill();
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    stage.publish_raw(b"no job", BasicProperties::default()).await;
+    assert_eq!(stage.next_dead_letter().await.header("x-idmill-class"), "bad_job");
+    assert_eq!(stage.next_event().await.json()["data"]["failure"]["class"], "bad_job");
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn the_kind_of_an_error_is_nobodys_name() {
         let thrown = json!({"name": "JsonWebTokenError", "message": "jwt malformed"});
-        assert_eq!(parse(&thrown).unwrap_err().class, Class::Rejected);
+        assert_eq!(parse(&thrown).unwrap_err().class, Class::Unauthorised);
         assert!(parse(&json!({"data": thrown, "statusCode": 401})).is_err());
         for document in [
             json!({"name": "ANNA MARIA ERIKSSON"}),

@@ -1,8 +1,8 @@
 //! The client of the hosted API: `POST /ai/v1/ocr` with streamed bodies.
 //!
 //! Constant memory: see `body.rs`. One call is one attempt, but for the two cases in which the second call is a different
-//! one: another token after a 401, and the other spelling of the keys after a refusal that names them, until a document was
-//! read with one of the two. Each call sends both images.
+//! one: another token after the first was refused, and the other spelling of the keys after a refusal that names them, until
+//! a document was read with one of the two. Each call sends both images.
 
 mod answer;
 pub mod body;
@@ -98,7 +98,15 @@ impl RemoteReader {
         let mut may_respell = self.key_spelling == KeySpelling::Auto && self.proven_spelling.get().is_none();
         loop {
             let answer = self.call(&token, spelling, front, back).await?;
-            if answer.status == 401
+            let is_answered = (200..300).contains(&answer.status);
+            let outcome = if is_answered {
+                answer::parse_answer(&answer.body)
+            } else {
+                Err(refusal::failure_of_status(answer.status, answer.retry_after, &answer.body))
+            };
+            let refuses_token =
+                answer.status == 401 || is_answered && outcome.as_ref().is_err_and(|failure| failure.class == Class::Unauthorised);
+            if refuses_token
                 && may_renew
                 && let Some(renewed) = self.renewed(&token)?
             {
@@ -110,12 +118,10 @@ impl RemoteReader {
                     Spelling::Camel => Spelling::Lower,
                     Spelling::Lower => Spelling::Camel,
                 };
-            } else if (200..300).contains(&answer.status) {
-                let reading = answer::parse_answer(&answer.body)?;
+            } else {
+                let reading = outcome?;
                 self.proven_spelling.get_or_init(|| spelling);
                 return Ok(reading);
-            } else {
-                return Err(refusal::failure_of_status(answer.status, answer.retry_after, &answer.body));
             }
         }
     }

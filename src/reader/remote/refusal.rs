@@ -34,12 +34,16 @@ pub(super) fn failure_of_status(status: u16, retry_after: Option<Duration>, body
 /// The failure that an error object sent with a 2xx stands for, or `None` where the object is no error.
 pub(super) fn failure_of_error_object(value: &Value) -> Option<Failure> {
     let message = error_message(value)?;
-    let code = ["statusCode", "status", "code"].iter().find_map(|key| number(find(value, key)?)).or_else(|| nested_code(value));
+    let code = codes(value).into_iter().find_map(number);
     let class = match code {
         // The codes that the real-time SDK documents for keys and tokens.
         Some(4001 | 4002 | 4006 | 4007 | 4008) => Class::Unauthorised,
         Some(status @ 400..=599) => class_of_status(status as u16),
         _ if speaks_of_outage(&message) => Class::Unavailable,
+        // A refusal of ours would give up every job of the queue, one after the other, where it is about the token.
+        _ if speaks_of_credentials(&message) || codes(value).into_iter().filter_map(Value::as_str).any(speaks_of_credentials) => {
+            Class::Unauthorised
+        }
         _ => Class::Rejected,
     };
     let words = known_words(&message);
@@ -111,9 +115,11 @@ fn error_message(value: &Value) -> Option<String> {
         .or_else(|| find(value, "detail").and_then(text))
 }
 
-fn nested_code(value: &Value) -> Option<u64> {
-    let error = find(value, "error")?;
-    ["statusCode", "status", "code"].iter().find_map(|key| number(find(error, key)?))
+/// The values that may be an error's code, its own first.
+fn codes(value: &Value) -> Vec<&Value> {
+    let keys = ["statusCode", "status", "code"];
+    let places = [Some(value), find(value, "error")].into_iter().flatten();
+    places.flat_map(|place| keys.iter().filter_map(|key| find(place, key))).collect()
 }
 
 fn find<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
@@ -129,6 +135,48 @@ fn speaks_of_outage(message: &str) -> bool {
     ["internal", "server error", "timeout", "timed out", "try again", "temporar", "unavailable", "overload"]
         .iter()
         .any(|word| message.contains(word))
+}
+
+/// Words about credentials. None that documents are spoken of with: a PAN is a "permanent account number", and a signature
+/// and a date of expiry are printed on most.
+const CREDENTIAL_WORDS: &[&str] = &[
+    "apikey",
+    "authentication",
+    "authorisation",
+    "authorization",
+    "credentials",
+    "forbidden",
+    "jwt",
+    "jsonwebtokenerror",
+    "permissions",
+    "token",
+    "unauthenticated",
+    "unauthorised",
+    "unauthorized",
+];
+
+/// Pairs of words about credentials, the account or the plan, of which either alone could be about a document.
+const CREDENTIAL_PAIRS: &[[&str; 2]] = &[
+    ["access", "denied"],
+    ["account", "deactivated"],
+    ["account", "discontinued"],
+    ["account", "suspended"],
+    ["api", "key"],
+    ["api", "secret"],
+    ["invalid", "signature"],
+    ["not", "authorised"],
+    ["not", "authorized"],
+    ["permission", "denied"],
+];
+
+fn speaks_of_credentials(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let words: Vec<&str> = message.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    // What a parser says of a body that it cannot read, its own or ours.
+    let is_parsers = words.windows(2).any(|pair| pair == ["unexpected", "token"]);
+    !is_parsers
+        && (words.iter().any(|word| CREDENTIAL_WORDS.contains(word))
+            || words.windows(2).any(|pair| CREDENTIAL_PAIRS.iter().any(|known| pair == known)))
 }
 
 /// Words that an error message may keep. Everything else could be document content, a token or a piece of an image,
@@ -366,6 +414,42 @@ mod tests {
         check_error_object(&json!({"error": "Internal Server Error"}), Some(Class::Unavailable));
         check_error_object(&json!({"error": "no document in the image"}), Some(Class::Rejected));
         check_error_object(&json!({"idType": "passport", "name": "A"}), None);
+    }
+
+    #[test]
+    fn an_error_about_the_token_is_no_refusal_of_the_document_where_no_code_says_so() {
+        for message in [
+            "Invalid token",
+            "jwt expired",
+            "jwt malformed",
+            "invalid signature",
+            "Invalid API Key",
+            "apikey is required",
+            "Unauthorized",
+            "Forbidden",
+            "Access denied",
+            "Account deactivated",
+            "You are not authorised to use this API",
+            "invalid permissions",
+        ] {
+            check_error_object(&json!({"message": message}), Some(Class::Unauthorised));
+            check_error_object(&json!({"error": {"message": message}}), Some(Class::Unauthorised));
+        }
+        check_error_object(&json!({"error": "no", "code": "TOKEN_EXPIRED"}), Some(Class::Unauthorised));
+        check_error_object(&json!({"error": {"message": "no", "code": "Unauthorized"}}), Some(Class::Unauthorised));
+        for message in [
+            "Unexpected token < in JSON at position 0",
+            "permanent account number not found",
+            "the document is expired",
+            "signature not found",
+            "invalid image signature",
+            "document is not supported",
+            "residence permission could not be read",
+        ] {
+            check_error_object(&json!({"message": message}), Some(Class::Rejected));
+        }
+        check_error_object(&json!({"message": "token service temporarily unavailable"}), Some(Class::Unavailable));
+        check_error_object(&json!({"message": "Invalid token", "statusCode": 422}), Some(Class::Rejected));
     }
 
     #[test]
