@@ -48,11 +48,18 @@ struct Regions {
 struct Squeezed {
     chars: Vec<char>,
     counts: Counts,
+    /// Whether a word begins at each of the characters; none for phrases.
+    starts_word: Vec<bool>,
 }
 
 impl Squeezed {
-    fn new(chars: Vec<char>) -> Self {
-        Self { counts: Counts::of(&chars), chars }
+    fn new(chars: Vec<char>, starts_word: Vec<bool>) -> Self {
+        Self { counts: Counts::of(&chars), chars, starts_word }
+    }
+
+    fn of(lines: &[&TextLine]) -> Self {
+        let chars = lines.iter().flat_map(|line| line.compact.chars.iter().copied()).collect();
+        Self::new(chars, lines.iter().flat_map(|line| line.compact.starts_word.iter().copied()).collect())
     }
 
     /// Whether they hold a phrase; short ones are looked for exactly, and as all there is.
@@ -64,8 +71,14 @@ impl Squeezed {
             _ => 2,
         };
         let is_whole = |start, end| start == 0 && end == self.chars.len();
+        // With errors only as whole words: a `civilian registration card` is no `alien registration card`, and `nationality`
+        // no `national ID`.
+        let is_glued = || !self.starts_word[1..].contains(&true);
+        let bounds = |place: usize| self.starts_word.get(place).is_none_or(|starts| *starts);
         self.counts.may_hold(&phrase.counts, errors)
-            && find_phrase(&self.chars, &phrase.chars, errors).is_some_and(|(start, end, _)| length >= 7 || is_whole(start, end))
+            && find_phrase(&self.chars, &phrase.chars, errors).is_some_and(|(start, end, found)| {
+                (length >= 7 || is_whole(start, end)) && (found == 0 || bounds(start) && bounds(end) || is_glued() && length > 10)
+            })
     }
 }
 
@@ -86,13 +99,15 @@ struct Vocabulary {
     /// Those and others of states and provinces.
     american_cards: Vec<Squeezed>,
     visa: Squeezed,
+    /// A caption that cards of identity have, whatever script their title is in.
+    nationality: Squeezed,
 }
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let reason = "the label files are part of the program and tested";
     let Titles(titles) = toml::from_str(include_str!("labels/titles.toml")).expect(reason);
     let regions: Regions = toml::from_str(include_str!("labels/regions.toml")).expect(reason);
-    let squeezed = |phrase: &str| Squeezed::new(squeeze(phrase).chars().collect());
+    let squeezed = |phrase: &str| Squeezed::new(squeeze(phrase).chars().collect(), Vec::new());
     let listed = |phrases: Vec<String>| phrases.iter().map(|phrase| squeezed(phrase)).collect();
     let all = |phrases: &[&str]| phrases.iter().map(|phrase| squeezed(phrase)).collect();
     Vocabulary {
@@ -106,12 +121,13 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
         identification: all(&["Identification card"]),
         american_cards: all(&["Identification card", "Photo card", "Services card"]),
         visa: squeezed("Visa"),
+        nationality: squeezed("Nationality"),
     }
 });
 
 /// Whether a line has the title of a document of any kind.
 pub(crate) fn is_title(line: &TextLine) -> bool {
-    let print = Squeezed::new(line.compact.chars.clone());
+    let print = Squeezed::of(&[line]);
     VOCABULARY.titles.values().flatten().any(|title| print.has(title))
 }
 
@@ -126,7 +142,7 @@ struct Print {
 impl Print {
     fn new(sheets: &[Sheet]) -> Self {
         let all = || sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright);
-        let lines = all().map(|line| Squeezed::new(line.compact.chars.clone())).collect();
+        let lines = all().map(|line| Squeezed::of(&[line])).collect();
         let mut pairs = Vec::new();
         for sheet in sheets {
             for upper in sheet.lines.iter().filter(|line| line.chars.len() < 40) {
@@ -138,7 +154,7 @@ impl Print {
                     let beside =
                         lower.edges.same_row(&upper.edges) && (0.0..2.0 * height).contains(&(lower.edges.left - upper.edges.right));
                     if below || beside {
-                        pairs.push(Squeezed::new([upper.compact.chars.as_slice(), lower.compact.chars.as_slice()].concat()));
+                        pairs.push(Squeezed::of(&[upper, lower]));
                     }
                 }
             }
@@ -230,6 +246,9 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
         IdType::NationalId
     } else if print.has(&vocabulary.visa) {
         IdType::Visa
+    // Passports and permits say what they are beside their captions; a card whose title is in another script does not.
+    } else if !indian && print.has(&vocabulary.nationality) {
+        IdType::NationalId
     } else {
         IdType::Unknown
     };

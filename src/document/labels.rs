@@ -184,6 +184,9 @@ struct Phrase {
     is_signed: bool,
 }
 
+/// The abbreviations of `number` that captions begin with.
+const SIGNS: [&str; 6] = ["N°", "Nº", "N.º", "N.°", "No ", "No."];
+
 static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
     let files = [
         include_str!("labels/english.toml"),
@@ -207,11 +210,14 @@ static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
         let lists: HashMap<Kind, Vec<String>> = toml::from_str(file).expect("the label files are part of the program and tested");
         for (kind, phrases) in lists {
             for phrase in phrases {
-                let is_signed = ["N°", "Nº", "N.º", "N.°", "No ", "No.", "Nr "].iter().any(|sign| phrase.starts_with(sign));
+                let is_signed = SIGNS.iter().chain(&["Nr "]).any(|sign| phrase.starts_with(sign));
+                // The signs look alike, and some have a letter more when folded: `N° CIN` and `Nº CIN` are one caption.
+                let rest = SIGNS.iter().find_map(|sign| phrase.strip_prefix(sign)).map(squeeze).filter(|rest| rest.len() > 2);
                 let phrase = squeeze(&phrase);
+                let signed = rest.into_iter().flat_map(|rest| [format!("N{rest}"), format!("NO{rest}")]);
                 // `rn` is so often read as `m` that it is no error.
                 let misread = Some(phrase.replace("RN", "M")).filter(|misread| *misread != phrase && phrase.len() >= 6);
-                for phrase in [Some(phrase), misread].into_iter().flatten() {
+                for phrase in signed.chain([phrase]).chain(misread) {
                     let known = kinds_of.entry(phrase).or_default();
                     *known = (known.0.and(Kinds::one(kind)), known.1 || is_signed, known.2 | 1 << file_idx);
                 }

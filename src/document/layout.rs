@@ -129,8 +129,8 @@ impl Sheet {
     }
 
     /// The line directly below a box that begins where the box does, or at `left`.
-    pub(crate) fn below(&self, own: &Edges, left: f32) -> Option<&TextLine> {
-        self.lines.iter().find(|line| {
+    pub(crate) fn below(&self, own: &Edges, left: f32) -> Option<usize> {
+        self.lines.iter().position(|line| {
             let step = line.edges.middle() - own.middle();
             let aligned = (line.edges.left - own.left).abs().min((line.edges.left - left).abs()) < 0.8 * own.height();
             (0.5 * own.height()..1.6 * own.height()).contains(&step) && aligned

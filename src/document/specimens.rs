@@ -22,7 +22,7 @@ pub(super) struct Specimen {
 }
 
 /// The files, by whose documents are in them.
-pub(super) const FILES: [(&str, &str); 14] = [
+pub(super) const FILES: [(&str, &str); 19] = [
     ("Europe", include_str!("specimens/europe.txt")),
     ("more of Europe", include_str!("specimens/more_europe.txt")),
     ("Asia and Africa", include_str!("specimens/asia_africa.txt")),
@@ -36,6 +36,11 @@ pub(super) const FILES: [(&str, &str); 14] = [
     ("all over the world", include_str!("specimens/second.txt")),
     ("all over the world, garbled", include_str!("specimens/third.txt")),
     ("once more all over the world", include_str!("specimens/fourth.txt")),
+    ("a fifth time, garbled", include_str!("specimens/fifth.txt")),
+    ("a sixth time, garbled", include_str!("specimens/sixth.txt")),
+    ("a seventh time, garbled", include_str!("specimens/seventh.txt")),
+    ("an eighth time, garbled", include_str!("specimens/eighth.txt")),
+    ("a ninth time, garbled", include_str!("specimens/ninth.txt")),
     ("what looks like something else", include_str!("specimens/likeness.txt")),
 ];
 

@@ -36,7 +36,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Patterns {
         last_line: regex(&format!(r"^(.*?)[ ,.]*({STATES})[ .,]*(\d{{5,6}}(?:[- ]?\d{{4,5}})?|{CANADIAN})[ .|IL]*$")),
-        city: regex(&format!(r"^[A-Z][A-Z .'-]{{2,}}, ?(?:{STATES})[.,]?$")),
+        city: regex(&format!(r"^[A-Z][A-Z .'-]{{2,}}(?:, ?(?:{STATES})[.,]?| \(QUEBEC\))$")),
         code: regex(&format!(r"^(?:\d{{5}}(?:-\d{{4}})?|{CANADIAN})$")),
         street: regex(
             r"^(?:8[. ]*)?(?:\d+|[NSEW]\d+|P\.? ?O\.? ?BOX|RR ?\d|R\.R\.|HC ?\d|BOX|APT|UNIT|STE|SUITE|#|ROOM|FL |LOT|HWY|HIGHWAY|COUNTY)",

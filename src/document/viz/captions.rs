@@ -49,7 +49,9 @@ pub(super) fn group(line: &TextLine, index: usize, captions: &[Caption]) -> Vec<
 fn join_last(line: &TextLine, groups: &mut Vec<(usize, Label)>) {
     let [.., (start, before), (last_start, last)] = groups.as_slice() else { return };
     let words = line.slice(before.end, *last_start).chars().any(char::is_alphanumeric);
-    let Some(kinds) = before.kinds.common(last.kinds).filter(|_| !words) else { return };
+    // `SLOINNE AINM/SURNAME FORENAME`: the first of four words announces no more than all of them.
+    let whole = Some(last.kinds).filter(|kinds| kinds.has(Kind::SurnameFirst) && before.kinds.is_name());
+    let Some(kinds) = before.kinds.common(last.kinds).or(whole).filter(|_| !words) else { return };
     let joined = (*start, Label { kinds, end: last.end, edges: line.edges_of(*start, last.end), ..*before });
     groups.truncate(groups.len() - 2);
     groups.push(joined);

@@ -32,6 +32,7 @@ pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate
         let texts: Vec<String> = sheet.lines.iter().map(|line| plain(&line.chars)).collect();
         let shaped = number(id_type, sheet, &texts);
         let mut labelled = labelled::read_sheet(context, sheet, pairing);
+        let captioned_gender = labelled.iter().find(|candidate| candidate.name == FieldName::Gender).cloned();
         labelled.retain(|candidate| match candidate.name {
             // Read by rules of their own.
             FieldName::Name | FieldName::Surname | FieldName::GivenNames | FieldName::Address | FieldName::Gender => false,
@@ -40,7 +41,7 @@ pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate
             _ => true,
         });
         found.extend(labelled);
-        found.extend(gender(sheet, &texts));
+        found.extend(gender(sheet, &texts).or(captioned_gender));
         found.extend(name(context, sheet, &texts, pairing, shaped.as_ref()));
         found.extend(uncaptioned_birth_date(context, sheet, pairing, shaped.as_ref()));
         found.extend(shaped);
@@ -298,7 +299,14 @@ fn name_above_relative(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.75 * line.confidence, line.quad))
 }
 
-/// Aadhaar prints the name above the birth date; the letter prints it below `To`.
+/// The name to which the letter is sent, where the card below is not on the image.
+fn addressed_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
+    let line = &sheet.lines[addressee(sheet, texts)?];
+    let text = line.text();
+    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.8 * line.confidence, line.quad))
+}
+
+/// Aadhaar prints the name above the birth date.
 fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
     static BIRTH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"D[O0Q]B|BIRTH|YOB").expect("tested"));
     let birth = sheet.lines.iter().zip(texts).find(|(_, text)| BIRTH.is_match(text)).map(|(line, _)| line)?;
@@ -323,14 +331,6 @@ fn aadhaar_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
         a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
     })?;
     Some(candidate(FieldName::Name, name, &text, sheet.side, 0.85 * line.confidence, line.quad))
-}
-
-/// The name below `To`: the upper part of a letter has no birth date.
-fn addressed_name(sheet: &Sheet, texts: &[String]) -> Option<Candidate> {
-    let (index, _) = addressee(sheet, texts)?;
-    let line = &sheet.lines[index];
-    let text = line.text();
-    Some(candidate(FieldName::Name, person_name(&text)?, &text, sheet.side, 0.8 * line.confidence, line.quad))
 }
 
 /// The only date of an old tax card is the birth date.

@@ -21,19 +21,19 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
         Some((index, (hit.start(), hit.end())))
     });
     // Without a caption, the relative's name begins it, and only the postal code tells that it is one.
-    let is_announced = caption.is_some() || addressee(sheet, texts).is_some();
-    let (first, caption) =
-        caption.or_else(|| addressee(sheet, texts)).or_else(|| relative_line(texts).map(|relative| (relative, (0, 0))))?;
+    let addressed = || addressee(sheet, texts).map(|name| (name, (0, sheet.lines[name].chars.len())));
+    let is_announced = caption.is_some() || addressed().is_some();
+    let (first, caption) = caption.or_else(addressed).or_else(|| relative_line(texts).map(|relative| (relative, (0, 0))))?;
     let own = &sheet.lines[first];
     let height = own.edges.height();
     let rest = own.slice(caption.1, own.chars.len());
     let mut parts: Vec<String> = Vec::new();
-    if rest.chars().filter(|c| c.is_ascii_alphanumeric()).count() > 2 {
+    if rest.chars().filter(|c| c.is_ascii_alphanumeric()).count() > 2 || rest.contains(|c: char| c.is_ascii_digit()) {
         parts.push(rest.clone());
     }
     let done = |parts: &[String]| parts.last().is_some_and(|part| PIN.is_match(&part.to_uppercase()));
     let caption_left = own.edges_of(caption.0, caption.1).left;
-    let value_left = own.edges_of(caption.1, own.chars.len()).left;
+    let mut value_left = own.edges_of(caption.1, own.chars.len()).left;
     let mut floor = own.edges;
     let mut used = vec![first];
     while !done(&parts) && parts.len() < MOST_LINES {
@@ -50,6 +50,10 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
             .min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()));
         let Some((index, line)) = next else { break };
         used.push(index);
+        // The value in a box of its own, beside its caption: what goes on with it stands below it.
+        if parts.is_empty() && line.edges.same_row(&own.edges) {
+            value_left = line.edges.left;
+        }
         let text = line.text();
         if stops(&texts[index]) {
             break;
@@ -72,8 +76,8 @@ pub(super) fn find_address(sheet: &Sheet, texts: &[String]) -> Option<(String, u
     (address.chars().count() > 6).then_some((address, first, relative))
 }
 
-/// The name below `To`, where a letter has its address without a caption, as if all of it were one.
-pub(super) fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usize, usize))> {
+/// The line with the name below `To`, where a letter has its address without a caption.
+pub(super) fn addressee(sheet: &Sheet, texts: &[String]) -> Option<usize> {
     let to = texts.iter().position(|text| matches!(text.trim_end_matches([',', ':', ' ']), "TO"))?;
     let own = sheet.lines[to].edges;
     let height = own.height();
@@ -81,8 +85,7 @@ pub(super) fn addressee(sheet: &Sheet, texts: &[String]) -> Option<(usize, (usiz
         (line.edges.left - own.left).abs() < 2.0 * height && (0.5 * height..3.0 * height).contains(&(line.edges.middle() - own.middle()))
     });
     let named = below.filter(|(_, line)| person_name(&line.text()).is_some());
-    let (name, line) = named.min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle()))?;
-    Some((name, (0, line.chars.len())))
+    named.min_by(|a, b| a.1.edges.middle().total_cmp(&b.1.edges.middle())).map(|(name, _)| name)
 }
 
 /// The line that begins with whose child or spouse the holder is.

@@ -24,6 +24,9 @@ const AT_ITS_PLACE: f32 = 0.9;
 /// States whose licences carry their holder's identity number and no other.
 const NUMBERED_BY_HOLDER: [&str; 8] = ["CHL", "COL", "ECU", "MYS", "PRY", "SGP", "URY", "VEN"];
 
+/// Heights of a line between the word `number` and the number beside it, at the most: values stand in a column.
+const REACH: f32 = 14.0;
+
 /// Reads all captioned values of both sides.
 pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
     context.sheets.iter().zip(pairings).flat_map(|(sheet, pairing)| read_sheet(context, sheet, pairing)).collect()
@@ -122,14 +125,22 @@ fn lone_number(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Optio
     let mut found = free(sheet, pairing).filter_map(|(line, text)| {
         // The United States print an `A#` before the number of an immigrant, without a blank.
         let text = text.trim_start_matches("A#").to_owned();
-        let number = shape::number(&text).filter(|number| *number == text && !text.contains(['/', ' ']))?;
+        let number = shape::number(&text).filter(|number| *number == text && !text.contains('/'))?;
         let letters = number.chars().filter(char::is_ascii_uppercase).count();
-        let shaped = (7..=12).contains(&number.len()) && (1..=most_letters).contains(&letters) && !number.contains('.');
+        let shaped = (7..=12).contains(&number.len()) && (1..=most_letters).contains(&letters) && !number.contains(['.', ' ']);
+        let shaped = shaped || is_series(&number);
         ((shaped || is_grouped(&number)) && line.confidence > 0.9)
             .then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
     });
     let only = found.next()?;
     found.all(|other| other.value == only.value).then_some(only)
+}
+
+/// Whether a number has a series of letters, a blank, and digits: `SM 0471829`.
+fn is_series(number: &str) -> bool {
+    let Some((series, digits)) = number.split_once(' ') else { return false };
+    let is_series = (2..=3).contains(&series.len()) && series.bytes().all(|b| b.is_ascii_uppercase());
+    is_series && (6..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether digits stand in groups as nothing but numbers of persons and documents do: telephone numbers and dates are others.
@@ -150,16 +161,16 @@ fn without_number_sign(text: &str) -> Option<&str> {
     signs.iter().find_map(|sign| text.strip_prefix(sign)).map(str::trim_start).filter(|rest| !rest.is_empty())
 }
 
-/// Whether all that a line has is the abbreviation of `number`.
+/// Whether all that a line has is the word `number`, or its abbreviation.
 fn is_number_sign(text: &str) -> bool {
-    matches!(text.trim_end_matches(['.', ':', ' ']), "No" | "NO" | "Nr" | "NR" | "N°" | "Nº" | "№")
+    matches!(text.trim_end_matches(['.', ':', ' ']), "No" | "NO" | "Nr" | "NR" | "N°" | "Nº" | "№" | "Number" | "NUMBER")
 }
 
 /// The print to the right of a line, in the same row.
 fn beside(sheet: &Sheet, line: &TextLine) -> Option<String> {
     let gap = |other: &TextLine| other.edges.left - line.edges.right;
     let height = line.edges.height();
-    let row = sheet.lines.iter().filter(|other| other.edges.same_row(&line.edges) && (-0.3 * height..4.0 * height).contains(&gap(other)));
+    let row = sheet.lines.iter().filter(|other| other.edges.same_row(&line.edges) && (-0.3 * height..REACH * height).contains(&gap(other)));
     row.min_by(|a, b| gap(a).total_cmp(&gap(b))).map(TextLine::text)
 }
 
@@ -178,6 +189,17 @@ fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut imp
         let lines: Vec<&str> = pair.text.lines().filter(|line| !is_birth_name(line)).collect();
         latin_below(context, sheet, pair).or_else(|| read_name(context, &lines.join("\n")))
     };
+    // `Name/Nom` above `SURNAME, GIVEN NAMES`.
+    let both = surname.filter(|_| !pairing.announces(Kind::GivenNames)).and_then(|pair| {
+        let (surname, given) = pair.text.split_once(',')?;
+        Some((pair, announced_name(surname)?, announced_name(given)?))
+    });
+    if let Some((pair, surname, given)) = both {
+        push(FieldName::Name, Some(reading_order(&given, &surname)), pair);
+        push(FieldName::Surname, Some(surname), pair);
+        push(FieldName::GivenNames, Some(given), pair);
+        return;
+    }
     let surname_text = surname.and_then(read_surname).map(|first| with(first, pairing.best(Kind::SecondSurname).and_then(read)));
     let given_text = given.and_then(read).map(|first| with(first, middle.and_then(read)));
     if let Some(pair) = surname {
@@ -230,7 +252,7 @@ fn read_name(context: &Context<'_>, text: &str) -> Option<String> {
 
 /// The name in Latin letters below the same in another script, where values stand beside their captions.
 fn latin_below(context: &Context<'_>, sheet: &Sheet, pair: &Pair) -> Option<String> {
-    let below = sheet.below(&pair.edges, pair.edges.left)?.text();
+    let below = sheet.lines[sheet.below(&pair.edges, pair.edges.left)?].text();
     announced_name(&below).filter(|_| is_echo(&pair.text, &below, context.class.issuer))
 }
 

@@ -14,6 +14,7 @@ mod mykad;
 mod national_number;
 mod north_america;
 mod numbered;
+mod numbered_names;
 mod pairs;
 mod pieces;
 mod sex;
@@ -31,6 +32,7 @@ use crate::ocr::Quad;
 use super::classify::{Class, Region};
 use super::date::{Century, Found, Order, find_dates, iso};
 use super::field::{Candidate, Check, FieldName, IdType, Side, Source};
+use super::labels::Kind;
 use super::layout::Sheet;
 
 pub(crate) use american_address::ends_in_state_and_code;
@@ -69,7 +71,7 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     };
     let mut candidates = match context.class.region {
         Region::NorthAmerica => north_america::read(context),
-        Region::India if context.class.id_type != IdType::Passport => india::read(context, &pairings),
+        Region::India if is_indian_card(context, &pairings) => india::read(context, &pairings),
         Region::India | Region::Elsewhere => labelled::read(context, &pairings),
     };
     if context.class.id_type == IdType::DrivingLicence && context.class.region == Region::Elsewhere {
@@ -93,6 +95,16 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     }
     national_number::mark(context, &mut candidates);
     candidates
+}
+
+/// Whether it is one of the cards that print the whole name: passports and what is like them have a caption for the surname.
+fn is_indian_card(context: &Context<'_>, pairings: &[Pairing]) -> bool {
+    let has_surname = || pairings.iter().any(|pairing| pairing.announces(Kind::Surname) && pairing.announces(Kind::GivenNames));
+    match context.class.id_type {
+        IdType::Pan | IdType::Aadhaar | IdType::VoterId | IdType::DrivingLicence => true,
+        IdType::Passport => false,
+        IdType::NationalId | IdType::ResidencePermit | IdType::Visa | IdType::Unknown => !has_surname(),
+    }
 }
 
 /// Nobody is born after a date of their own document: where an earlier one is printed, the birth date is another one.

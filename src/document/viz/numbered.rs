@@ -11,12 +11,12 @@ use crate::document::date::{Century, Order, find_date, find_dates, iso};
 use crate::document::field::{Candidate, FieldName};
 use crate::document::labels::Kind;
 use crate::document::layout::{Sheet, TextLine};
-use crate::document::person_name::{announced_name, has_stopword, reading_order};
+use crate::document::person_name::{has_stopword, reading_order};
 use crate::document::text::plain;
 
+use super::numbered_names::{Names, names};
 use super::pairs::Pairing;
-use super::split_lines::name_line;
-use super::two_scripts::{latin_half, latin_lines};
+use super::two_scripts::latin_lines;
 use super::{Context, candidate, shape};
 
 /// A number at the beginning of a line, with or without its full stop; `4b` is often read `46` and `4a` `48`.
@@ -34,11 +34,11 @@ static BIRTH: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(3)(\d{2}[./-]\d{2}[./-]\d{2}.*)$").expect("the pattern is part of the program and tested"));
 
 /// A field with its number: line of the value, first character of it.
-struct Coded {
-    code: String,
-    line: usize,
-    start: usize,
-    end: usize,
+pub(super) struct Coded {
+    pub(super) code: String,
+    pub(super) line: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 /// Reads the sides that number their fields.
@@ -57,9 +57,12 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
     if distinct(&coded) < 3 && by_place.is_empty() {
         return found;
     }
+    let n_numbered = coded.len();
+    let has_both = coded.iter().any(|field| field.code == "1,2");
     for field in by_place {
         let known = coded.iter().any(|other| other.code == field.code && other.line == field.line);
-        if !known {
+        let is_part_of_both = has_both && matches!(field.code.as_str(), "1" | "2");
+        if !known && !is_part_of_both {
             coded.push(field);
         }
     }
@@ -70,35 +73,15 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
         })
     };
     let issuer = context.class.issuer;
-    let name_of = |text: &str| announced_name(latin_half(text, issuer));
-    // States with another script print the Latin letters below it, or behind it.
-    let part = |code: &str| {
-        coded.iter().filter(|field| field.code == code).find_map(|field| {
-            let line = &sheet.lines[field.line];
-            let is_to_end = field.end == line.chars.len();
-            let text = if is_to_end { name_line(sheet, line, field.start) } else { line.slice(field.start, field.end) };
-            let value_left = line.edges_of(skipped(line), line.chars.len()).left;
-            let below = sheet.below(&line.edges, value_left).filter(|other| latin_lines(&[&text, &other.text()], issuer).len() == 1);
-            match below {
-                Some(other) => Some((announced_name(&other.text())?, other)),
-                None => Some((name_of(&text)?, line)),
-            }
-        })
-    };
     let mut push = |name, value: Option<(String, &TextLine)>, sure: f32| {
-        let (value, line) = value?;
-        let raw = line.text();
-        found.push(candidate(name, value.clone(), &raw, sheet.side, sure * line.confidence, line.quad));
-        Some(value)
+        found.extend(value.map(|(value, line)| candidate(name, value, &line.text(), sheet.side, sure * line.confidence, line.quad)));
     };
-    let surname = push(FieldName::Surname, part("1"), 0.9);
-    let given = push(FieldName::GivenNames, part("2"), 0.9);
-    push(FieldName::Name, value("1,2", &name_of), 0.9);
-    if let (Some(surname), Some(_)) = (&surname, &given)
-        && let Some((given, line)) = part("2")
-    {
-        push(FieldName::Name, Some((reading_order(&given, surname), line)), 0.9);
-    }
+    let Names { surname, given, whole: both } = names(sheet, &coded, n_numbered, issuer);
+    let whole = surname.as_ref().zip(given.as_ref()).map(|((surname, _), (given, line))| (reading_order(given, surname), *line));
+    push(FieldName::Surname, surname, 0.9);
+    push(FieldName::GivenNames, given, 0.9);
+    push(FieldName::Name, both, 0.9);
+    push(FieldName::Name, whole, 0.9);
     let birth = |text: &str| find_date(text, Order::DayFirst, Century::Past(context.today)).filter(|date| *date < context.today).map(iso);
     let near = |text: &str| find_date(text, Order::DayFirst, Century::Near(context.today)).map(iso);
     push(FieldName::DateOfBirth, value("3", &birth), 0.9);
@@ -108,12 +91,12 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
     push(FieldName::Authority, value("4C", &|text| Some(tidy(text)).filter(|text| text.len() > 1)), 0.8);
     push(FieldName::PersonalNumber, value("4D", &|text| shape::number(text)), 0.85);
     push(FieldName::IdNumber, value("5", &licence_number), 0.9);
-    push(FieldName::Address, address_of(sheet, &coded), 0.8);
+    push(FieldName::Address, address_of(sheet, &coded, issuer), 0.8);
     found
 }
 
 /// The address behind its number, with the lines below that go on with it.
-fn address_of<'a>(sheet: &'a Sheet, coded: &[Coded]) -> Option<(String, &'a TextLine)> {
+fn address_of<'a>(sheet: &'a Sheet, coded: &[Coded], issuer: Option<&str>) -> Option<(String, &'a TextLine)> {
     let field = coded.iter().find(|field| field.code == "8")?;
     let first = &sheet.lines[field.line];
     let value = first.edges_of(field.start, field.end);
@@ -130,7 +113,8 @@ fn address_of<'a>(sheet: &'a Sheet, coded: &[Coded]) -> Option<(String, &'a Text
         text = format!("{text}\n{}", line.text());
         last = line;
     }
-    Some((address(&text).filter(|text| text.chars().count() > 5 && !has_stopword(text))?, first))
+    let text = latin_lines(&text.lines().collect::<Vec<_>>(), issuer).join("\n");
+    Some((address(&text).filter(|text| text.chars().count() > 3 && !has_stopword(text))?, first))
 }
 
 /// The fields that tell a licence's column of values.
@@ -186,7 +170,7 @@ fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
 }
 
 /// How many characters at the beginning of a line are the field's number.
-fn skipped(line: &TextLine) -> usize {
+pub(super) fn skipped(line: &TextLine) -> usize {
     let text = plain(&line.chars);
     CODE.captures(&text)
         .or_else(|| GLUED.captures(&text))
@@ -214,7 +198,7 @@ fn licence_number(text: &str) -> Option<String> {
     ((5..=24).contains(&alnum) && digits >= 3 && !odd && !number.chars().any(|c| c.is_ascii_lowercase())).then_some(number)
 }
 
-fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
+pub(super) fn coded_fields(sheet: &Sheet) -> Vec<Coded> {
     let mut fields = Vec::new();
     for (index, line) in sheet.lines.iter().enumerate() {
         if line.upright {

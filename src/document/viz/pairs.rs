@@ -66,6 +66,12 @@ fn shouts(text: &str) -> bool {
     text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
 }
 
+/// Whether a text begins with a word or two and a colon.
+fn is_captioned(text: &str) -> bool {
+    let words = text.split_once(':').map_or("", |(words, _)| words);
+    words.chars().filter(|c| c.is_alphabetic()).count() > 3 && words.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '\'' | '/'))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Inline,
@@ -321,6 +327,8 @@ fn extended(
                 || is_address && (piece.edges.left - label.edges.left).abs() < height;
             // What goes on in small letters, in two languages, is a caption that was not understood.
             let caption = is_address && shouts(&start.text) && piece.text.contains('/') && !shouts(&piece.text);
+            // Where values stand behind their captions, so do those whose caption was not understood: `Père: KALONJI`.
+            let caption = caption || relation == Relation::Inline && is_captioned(&piece.text);
             let ratio = piece.edges.height() / last.height();
             let alike = label.kind == Kind::Address || (0.75..1.33).contains(&ratio);
             let free = owner[*index].is_none() && piece.whole_line;

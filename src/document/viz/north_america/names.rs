@@ -31,6 +31,9 @@ impl Names {
 
 impl Card<'_> {
     pub(super) fn names(&self, address: Option<&AddressBlock>) -> Option<Names> {
+        if let Some(names) = self.names_behind_both(address) {
+            return Some(names);
+        }
         let coded = self.coded_names(address);
         if coded.surname.is_some() && coded.given.is_some() {
             return Some(coded);
@@ -54,6 +57,11 @@ impl Card<'_> {
         let below = self.name_above(block.lines[0], 3.2)?;
         let (first, first_line) = below;
         match self.name_above(first_line, 2.6) {
+            // Given names that go on below: `SURNAME, GIVEN` and one more.
+            Some((upper, line)) if upper.contains(", ") => {
+                let (surname, given) = upper.split_once(", ")?;
+                Some(Names { surname: person_name(surname), given: person_name(&format!("{given} {first}")), line, confidence: 0.75 })
+            }
             Some((surname, _)) => {
                 Some(Names { surname: person_name(&surname), given: person_name(&first), line: first_line, confidence: 0.75 })
             }
@@ -67,6 +75,16 @@ impl Card<'_> {
             }
             None => None,
         }
+    }
+
+    /// Names behind the numbers of both fields, the given names on the line below: `1,2 THORNQUIST`, `MARGIT`.
+    fn names_behind_both(&self, address: Option<&AddressBlock>) -> Option<Names> {
+        static BOTH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^1 ?[,.&+/] ?2[ .:]+").expect("tested"));
+        self.lines().find_map(|(index, line, text)| {
+            let surname = person_name(&name_line(self.sheet, line, BOTH.find(text)?.end()))?;
+            let given = self.neighbour(index, address, 1.0).filter(|_| !surname.contains(','))?;
+            Some(Names { surname: Some(surname), given: Some(given), line: index, confidence: 0.85 })
+        })
     }
 
     /// Names with the number or word of their field before them, in one box or in a box of its own.

@@ -33,7 +33,7 @@ impl Card<'_> {
                     let end = MARKS.any.find(text).map_or(text.len(), |next| next.start());
                     let line = &self.sheet.lines[other];
                     let value = if end == text.len() { number_line(self.sheet, line, 0) } else { line.slice(0, end) };
-                    if let Some(number) = licence_number(&value) {
+                    if let Some(number) = licence_number(without_class(&value, &self.texts[index][hit.end()..])) {
                         return Some((number, other, 0.85));
                     }
                 }
@@ -68,6 +68,14 @@ impl Card<'_> {
             [(number, index)] => Some((number.clone(), *index, 0.6)),
             _ => None,
         }
+    }
+}
+
+/// A value without the class at its end, where that is the caption behind the number's: `DL NO. 9 CLASS` above `047182930 C`.
+fn without_class<'a>(value: &'a str, captions: &str) -> &'a str {
+    match value.trim_end().rsplit_once(' ') {
+        Some((number, class)) if captions.contains("CLASS") && class.len() <= 2 && class.bytes().all(|b| b.is_ascii_alphabetic()) => number,
+        _ => value,
     }
 }
 
