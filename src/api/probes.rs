@@ -5,10 +5,12 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use metrics::gauge;
 use serde_json::json;
 
 use crate::health::Health;
 use crate::telemetry::Metrics;
+use crate::telemetry::metric::READY;
 
 /// `/livez`, `/readyz` and `/metrics`, the same for the worker and the API.
 ///
@@ -20,7 +22,9 @@ pub fn probes(health: Arc<Health>, metrics: Metrics) -> Router {
         let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, Json(json!({"ready": reasons.is_empty(), "reasons": reasons})))
     };
+    let seen = Arc::clone(&health);
     let render = move || {
+        gauge!(READY).set(if seen.reasons().is_empty() { 1.0 } else { 0.0 });
         let text = metrics.render();
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response() }
     };

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Settings, Telemetry};
+use crate::telemetry::start_logging;
 
 /// Reads identity documents for event-driven onboarding: AMQP jobs in, events out.
 #[derive(Debug, Parser)]
@@ -65,8 +66,8 @@ impl Cli {
         // What says something about the program alone must work where the settings do not.
         let settings = || Settings::load(self.config.as_deref());
         match self.command {
-            Command::Worker(args) => block_on(args.run(settings()?)),
-            Command::Serve(args) => block_on(args.run(settings()?)),
+            Command::Worker(args) => block_on(args.run(settings().inspect_err(log_all_the_same)?)),
+            Command::Serve(args) => block_on(args.run(settings().inspect_err(log_all_the_same)?)),
             Command::Submit(args) => block_on(args.run(settings()?)),
             Command::Scan(scan) => scan.run(&settings()?),
             Command::Token(args) => args.run(&settings()?),
@@ -77,6 +78,13 @@ impl Cli {
             Command::Probe(args) => args.run(&settings()?),
         }
     }
+}
+
+/// Starts the log of a process whose settings cannot be read, as the defaults have it: where it is collected, its last line
+/// is wanted there too.
+fn log_all_the_same(_: &anyhow::Error) {
+    // Where even that fails, the error is printed as it is.
+    let _ = start_logging(&Telemetry::default());
 }
 
 /// Runs a command on the runtime's own threads: on this one, each of its steps would be a change of threads.

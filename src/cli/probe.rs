@@ -1,11 +1,11 @@
-//! `idmill probe`: a health check for images without a shell.
+//! `idmill probe`: a health check for images without a shell, and what a person asks first.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 
 use super::Process;
 use crate::config::Settings;
@@ -13,16 +13,22 @@ use crate::config::Settings;
 /// Time for each of connecting, asking and answering. Shorter than the time-out of the image's health check.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// More than the head of any answer of ours; what follows is not read.
-const MAX_HEAD: u64 = 1024;
+/// More than any answer of ours; what follows is not read.
+const MAX_ANSWER: u64 = 64 * 1024;
 
-/// Ask the process beside this one whether it is alive; for health checks where there is no curl.
+/// Ask the process beside this one whether it is alive, or whether it takes work and why not; where there is no curl.
+///
+/// Exit status: 0 it is, 1 it is not, or does not answer.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  idmill probe\n  idmill probe api")]
+#[command(after_help = "Examples:\n  idmill probe\n  idmill probe api\n  idmill probe --ready")]
 pub(super) struct ProbeArgs {
-    /// Whose `/livez` is asked, at `worker.listen` or `api.listen`.
+    /// Who is asked, at `worker.listen` or `api.listen`.
     #[arg(value_enum, default_value_t = Process::Worker)]
     process: Process,
+
+    /// Ask `/readyz` instead of `/livez`, and print its answer: whether the process takes work, and every reason why it does not.
+    #[arg(long)]
+    ready: bool,
 }
 
 impl ProbeArgs {
@@ -32,8 +38,29 @@ impl ProbeArgs {
             Process::Worker => settings.worker.listen,
             Process::Api => settings.api.listen,
         };
-        ask(reachable(listen))?;
-        Ok(ExitCode::SUCCESS)
+        let path = if self.ready { "/readyz" } else { "/livez" };
+        let address = reachable(listen);
+        let answer = ask(address, path)?;
+        if self.ready {
+            writeln!(std::io::stdout(), "{}", answer.body.trim_end())?;
+        } else if !answer.is_ok() {
+            bail!("{path} on {address} answered {}", answer.status);
+        }
+        Ok(if answer.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// What the process said.
+#[derive(Debug)]
+struct Answer {
+    /// The first line.
+    status: String,
+    body: String,
+}
+
+impl Answer {
+    fn is_ok(&self) -> bool {
+        self.status == "HTTP/1.1 200 OK"
     }
 }
 
@@ -47,18 +74,18 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
     listen
 }
 
-/// One `GET /livez`, by hand: a client with TLS and a runtime would take longer to start than the question takes.
-fn ask(address: SocketAddr) -> anyhow::Result<()> {
+/// One GET, by hand: a client with TLS and a runtime would take longer to start than the question takes.
+fn ask(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nothing answers on {address}"))?;
     stream.set_read_timeout(Some(PATIENCE)).context("failed to set a time-out")?;
     stream.set_write_timeout(Some(PATIENCE)).context("failed to set a time-out")?;
-    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).context("failed to ask /livez")?;
-    let mut head = Vec::new();
-    stream.take(MAX_HEAD).read_to_end(&mut head).context("no answer from /livez")?;
-    let status = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    ensure!(status == b"HTTP/1.1 200 OK", "/livez on {address} answered {}", String::from_utf8_lossy(status));
-    Ok(())
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).with_context(|| format!("failed to ask {path}"))?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer).with_context(|| format!("no answer from {path}"))?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    Ok(Answer { status: head.lines().next().unwrap_or_default().to_owned(), body: body.to_owned() })
 }
 
 #[cfg(test)]
@@ -75,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_200_counts_as_alive() {
-        for (answer, alive) in [
-            ("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nalive\n", true),
-            ("HTTP/1.1 503 Service Unavailable\r\n\r\n", false),
-            ("", false),
+    fn only_a_200_counts_and_what_is_said_is_kept() {
+        for (answer, is_ok, body) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nalive\n", true, "alive\n"),
+            ("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"ready\":false}", false, "{\"ready\":false}"),
+            ("", false, ""),
         ] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
@@ -87,12 +114,13 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut asked = [0; 1024];
                 let n_bytes = stream.read(&mut asked).unwrap();
-                assert!(asked[..n_bytes].starts_with(b"GET /livez HTTP/1.1\r\n"));
+                assert!(asked[..n_bytes].starts_with(b"GET /readyz HTTP/1.1\r\n"));
                 stream.write_all(answer.as_bytes()).unwrap();
             });
-            assert_eq!(ask(address).is_ok(), alive, "{answer:?}");
+            let answer = ask(address, "/readyz").unwrap();
+            assert_eq!((answer.is_ok(), answer.body.as_str()), (is_ok, body), "{}", answer.status);
             server.join().unwrap();
-            assert!(ask(address).is_err(), "nobody listens any more");
+            assert!(ask(address, "/readyz").is_err(), "nobody listens any more");
         }
     }
 }

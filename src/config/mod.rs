@@ -9,6 +9,7 @@ mod broker;
 mod durations;
 mod engine;
 mod reader;
+mod refusal;
 mod storage;
 mod telemetry;
 mod worker;
@@ -75,6 +76,7 @@ impl Settings {
             .add_source(Variables(environment))
             .build()
             .and_then(config::Config::try_deserialize)
+            .map_err(|error| refusal::without_values(&error, file))
             .context("failed to read the settings")?;
         settings.check()?;
         Ok(settings)
@@ -87,8 +89,9 @@ impl Settings {
             "topology.delivery_limit must be positive: without a limit a job that kills the process is never taken aside"
         );
         ensure!(self.worker.job_budget >= Duration::from_secs(1), "worker.job_budget must be at least 1s");
-        let calls = [("storage.timeout", self.storage.timeout), ("reader.remote.timeout", self.reader.remote.timeout)];
-        for (key, timeout) in calls {
+        // What nobody calls cannot take too long.
+        let remote = Some(("reader.remote.timeout", self.reader.remote.timeout)).filter(|_| self.reader.order != ReaderOrder::Embedded);
+        for (key, timeout) in [("storage.timeout", self.storage.timeout)].into_iter().chain(remote) {
             ensure!(
                 timeout < self.worker.job_budget,
                 "worker.job_budget must be longer than {key}: an outage would look like a slow job and burn attempts"

@@ -26,6 +26,8 @@ names! {
     describe_counter DELIVERIES = "messaging_client_consumed_messages_total";
     /// Seconds of one step of a job or a request. Label: step (fetch, wait, decode, detect, recognise, parse, ask, publish).
     describe_histogram STEP_SECONDS = "idmill_step_duration_seconds";
+    /// 1 while the process takes work; 0 while `/readyz` says why it does not: no broker, an open circuit, the end of the process.
+    describe_gauge READY = "idmill_ready";
     /// Jobs in flight.
     describe_gauge IN_FLIGHT = "idmill_jobs_in_flight";
     /// Documents that wait for an idle engine.

@@ -61,13 +61,14 @@ pub fn start_logging(settings: &Telemetry) -> anyhow::Result<Option<SpanExport>>
 }
 
 /// Whether a library may log this. At TRACE, lapin writes every frame that it receives, and with it the jobs
-/// and their metadata; and at WARN every message that no queue takes, which is an event with a document's fields.
+/// and their metadata; and at WARN every message that no queue takes, which is an event with a document's fields. What opens its
+/// connections writes the whole URL at TRACE, with the password.
 /// From DEBUG on, the AWS SDK writes every request with its object's key.
 fn is_harmless(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     let most = if target.starts_with("aws_") {
         Level::INFO
-    } else if target.starts_with("lapin") {
+    } else if target.starts_with("lapin") || target.starts_with("amq_protocol") {
         Level::DEBUG
     } else {
         Level::TRACE

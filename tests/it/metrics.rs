@@ -38,6 +38,7 @@ async fn what_a_worker_did_stands_in_its_metrics() {
         (r#"messaging_client_consumed_messages_total{redelivered="false"}"#, 4.0),
         ("idmill_kept_results_total", 1.0),
         ("idmill_engine_waiting", 0.0),
+        ("idmill_ready", 1.0),
         ("idmill_broker_sessions_total", 1.0),
         (r#"idmill_circuit_open{dependency="storage"}"#, 0.0),
         (r#"idmill_step_duration_seconds_count{step="decode"}"#, 1.0),
