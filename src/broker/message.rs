@@ -26,6 +26,12 @@ pub mod header {
     pub const DEAD_SINCE: &str = "x-idmill-dead-since";
 }
 
+/// The pseudo queue of RabbitMQ's direct reply-to; a worker sees a longer name, which leads to the sender alone.
+pub(super) const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+
+/// Headers of W3C Trace Context, which travel with a job.
+const TRACE_CONTEXT: [&str; 2] = ["traceparent", "tracestate"];
+
 /// Headers that the broker adds and that must not travel on with a copy: they are stuck or start anew across a
 /// republish, differently on 3.10 and 4.x, so nobody should count with them.
 const BROKERS_OWN: [&str; 9] = [
@@ -89,13 +95,25 @@ impl Outgoing {
         Self { exchange: exchange.into(), routing_key: routing_key.into(), properties, body }
     }
 
+    /// The same message, to be answered there.
+    #[must_use]
+    pub(super) fn answered_to(mut self, reply_to: &str) -> Self {
+        self.properties = self.properties.with_reply_to(reply_to.into());
+        self
+    }
+
+    /// Whether it must come back where no queue takes it: always, but for an answer to a sender who may be gone.
+    pub(super) fn is_mandatory(&self) -> bool {
+        !(self.exchange.is_empty() && is_direct_reply(&self.routing_key))
+    }
+
     /// The same message with its correlation id and trace context taken from the one it answers.
     #[must_use]
     pub(super) fn answering(mut self, question: &BasicProperties) -> Self {
         if let Some(id) = question.correlation_id() {
             self.properties = self.properties.with_correlation_id(id.clone());
         }
-        for name in ["traceparent", "tracestate"] {
+        for name in TRACE_CONTEXT {
             if let Some(value) = question.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
                 self = self.with_header(name, value.clone());
             }
@@ -183,6 +201,18 @@ impl Outgoing {
     }
 }
 
+/// Whether a header of that name holds nothing but what idmill, the broker or a tracer wrote. What a producer put into one of
+/// its own may be anything.
+pub(super) fn is_known(name: &str) -> bool {
+    name.starts_with("x-idmill-") || BROKERS_OWN.contains(&name) || TRACE_CONTEXT.contains(&name)
+}
+
+/// Whether a `reply_to` leads to the sender's own connection, by the broker's direct reply-to: the routing key of an answer
+/// on the default exchange.
+pub fn is_direct_reply(reply_to: &str) -> bool {
+    reply_to.strip_prefix(DIRECT_REPLY).is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// The headers but for those of these names.
 fn without(headers: FieldTable, names: &[&str]) -> FieldTable {
     let kept = headers.inner().iter().filter(|(name, _)| !names.contains(&name.as_str()));
@@ -254,6 +284,15 @@ mod tests {
         assert_eq!(copy.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
         assert!(copy.properties.expiration().is_none());
         assert_eq!(copy.properties.delivery_mode(), &Some(2));
+    }
+
+    #[test]
+    fn only_an_answer_to_a_sender_who_may_be_gone_may_be_dropped() {
+        let mandatory = |exchange: &str, key: &str| Outgoing::json(exchange, key, "m", "application/json", Vec::new()).is_mandatory();
+        assert!(!mandatory("", "amq.rabbitmq.reply-to.g1h2AA5yZXBseUA"));
+        for (exchange, key) in [("", "amq.rabbitmq.reply-to"), ("", "idmill.dead"), ("idmill.events", "amq.rabbitmq.reply-to.g1h2")] {
+            assert!(mandatory(exchange, key), "{exchange} {key}");
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Publisher {
         self.wait_until_unblocked().await?;
         let link = self.link().await?;
         let outcome = tokio::select! {
-            outcome = self.publish_on(&link, message) => Some(outcome),
+            outcome = publish_over(&link, message) => Some(outcome),
             () = self.confirm_is_overdue() => None,
         };
         match outcome {
@@ -176,40 +176,6 @@ impl Publisher {
             let closing = link.connection.close(200, "done".into());
             let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
         }
-    }
-
-    async fn publish_on(&self, link: &Link, message: &Outgoing) -> Result<(), PublishError> {
-        let channel = link.channel().await?;
-        let unroutable = || PublishError::Unroutable { exchange: message.exchange.clone(), routing_key: message.routing_key.clone() };
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let sent = channel.basic_publish(
-            message.exchange.as_str().into(),
-            message.routing_key.as_str().into(),
-            options,
-            &message.body,
-            message.properties.clone(),
-        );
-        let confirmed = match sent.await {
-            Ok(confirm) => confirm.await,
-            Err(error) => Err(error),
-        };
-        let outcome = match confirmed {
-            Ok(Confirmation::Ack(None)) => Ok(()),
-            Ok(Confirmation::Ack(Some(returned))) if returned.delivery.properties.message_id().as_ref() == message.message_id() => {
-                Err(unroutable())
-            }
-            // A return that is not ours would mean that the pairing broke: trust nothing on this channel.
-            Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => {
-                return Err(PublishError::Unavailable("the confirm does not belong to the message".into()));
-            }
-            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
-            // The exchange does not exist, or is not ours to write to: the broker closes the channel, the connection lives on.
-            Err(error) if is_missing(&error) => return Err(unroutable()),
-            Err(error) if is_forbidden(&error) => return Err(PublishError::Forbidden { exchange: message.exchange.clone() }),
-            Err(error) => return Err(unavailable(&error)),
-        };
-        link.give_back(channel);
-        outcome
     }
 
     async fn link(&self) -> Result<Arc<Link>, PublishError> {
@@ -277,6 +243,48 @@ impl Publisher {
                 let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
             });
         }
+    }
+}
+
+/// Publishes on a channel of the link, which is idle again afterwards; one that failed is not used again.
+async fn publish_over(link: &Link, message: &Outgoing) -> Result<(), PublishError> {
+    let channel = link.channel().await?;
+    let outcome = publish_on(&channel, message).await;
+    if channel.status().connected() && !matches!(outcome, Err(PublishError::Unavailable(_))) {
+        link.give_back(channel);
+    }
+    outcome
+}
+
+/// Publishes on a channel with confirms on which nothing else is outstanding.
+pub(super) async fn publish_on(channel: &Channel, message: &Outgoing) -> Result<(), PublishError> {
+    let unroutable = || PublishError::Unroutable { exchange: message.exchange.clone(), routing_key: message.routing_key.clone() };
+    let options = BasicPublishOptions { mandatory: message.is_mandatory(), ..BasicPublishOptions::default() };
+    let sent = channel.basic_publish(
+        message.exchange.as_str().into(),
+        message.routing_key.as_str().into(),
+        options,
+        &message.body,
+        message.properties.clone(),
+    );
+    let confirmed = match sent.await {
+        Ok(confirm) => confirm.await,
+        Err(error) => Err(error),
+    };
+    match confirmed {
+        Ok(Confirmation::Ack(None)) => Ok(()),
+        Ok(Confirmation::Ack(Some(returned))) if returned.delivery.properties.message_id().as_ref() == message.message_id() => {
+            Err(unroutable())
+        }
+        // A return that is not ours would mean that the pairing broke: trust nothing on this channel.
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => {
+            Err(PublishError::Unavailable("the confirm does not belong to the message".into()))
+        }
+        Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
+        // The exchange does not exist, or is not ours to write to: the broker closes the channel, the connection lives on.
+        Err(error) if is_missing(&error) => Err(unroutable()),
+        Err(error) if is_forbidden(&error) => Err(PublishError::Forbidden { exchange: message.exchange.clone() }),
+        Err(error) => Err(unavailable(&error)),
     }
 }
 

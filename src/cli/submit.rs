@@ -3,11 +3,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::broker::{Connector, Names, Outgoing, Publisher, Replies};
+use crate::broker::{Connector, Names, Outgoing, Publisher, Question};
 use crate::config::Settings;
 use crate::job::{JobId, ObjectKey};
 use crate::storage::Storage;
@@ -17,7 +16,8 @@ const FAILED: u8 = 3;
 
 /// Upload a document, publish a job for it and print its event.
 ///
-/// Both images stay in the bucket, under submitted/ID/.
+/// Both images stay in the bucket, under submitted/ID/. The event comes here and to nobody else; a job of --no-wait is one like
+/// any producer's, and its event goes to all who listen.
 ///
 /// Exit status: 0 the document was read, 3 the job failed (its event is printed all the same), 2 the command line is wrong, 1
 /// anything else.
@@ -53,35 +53,27 @@ impl SubmitArgs {
         if let Some(back) = &self.back {
             job["back"] = upload(&storage, &id, "back", back).await?.into();
         }
-        // Listening starts before the job leaves: the answer may be faster than we are.
-        let replies = if self.no_wait { None } else { Some(Replies::listen(&connector, &names.events).await?) };
-        let publisher = Publisher::new(connector);
         let message = Outgoing::json("", &names.jobs, id.as_str(), "application/json", job.to_string().into_bytes());
-        publisher
-            .publish(&message)
-            .await
-            .with_context(|| format!("failed to publish the job to queue {}; is a worker, or its topology, set up?", names.jobs))?;
-
-        let code = match replies {
-            None => {
-                print_json(&job)?;
-                ExitCode::SUCCESS
-            }
-            Some(mut replies) => match tokio::time::timeout(self.timeout, wait_for(&mut replies, &id)).await {
-                Ok(event) => {
-                    let event = event?;
-                    print_json(&event)?;
-                    if event["type"].as_str().is_some_and(|kind| kind.contains(".read.")) {
-                        ExitCode::SUCCESS
-                    } else {
-                        ExitCode::from(FAILED)
-                    }
-                }
-                Err(_) => bail!("no event for job {id} within {:?}; the job is in the queue and will still be worked on", self.timeout),
-            },
+        let refused = || format!("failed to publish the job to queue {}; is a worker, or its topology, set up?", names.jobs);
+        if self.no_wait {
+            let publisher = Publisher::new(connector);
+            publisher.publish(&message).await.with_context(refused)?;
+            publisher.close().await;
+            print_json(&job)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut question = Question::ask(&connector, message).await.with_context(refused)?;
+        let Ok(answer) = tokio::time::timeout(self.timeout, question.answer()).await else {
+            bail!(
+                "no event for job {id} within {:?}; the job is in the queue and will still be worked on, but its event has nowhere to go",
+                self.timeout
+            );
         };
-        publisher.close().await;
-        Ok(code)
+        let event: Value = serde_json::from_slice(&answer?).context("the event is not JSON")?;
+        question.close().await;
+        print_json(&event)?;
+        let is_read = event["type"].as_str().is_some_and(|kind| kind.contains(".read."));
+        Ok(if is_read { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 }
 
@@ -91,14 +83,4 @@ async fn upload(storage: &Storage, id: &JobId, side: &str, path: &Path) -> anyho
     let object_key = ObjectKey::parse(key.clone()).context("the id makes no object key")?;
     storage.put(&object_key, bytes).await?;
     Ok(key)
-}
-
-async fn wait_for(replies: &mut Replies, id: &JobId) -> anyhow::Result<Value> {
-    while let Some(body) = replies.next().await {
-        let event: Value = serde_json::from_slice(&body).context("an event on the reply exchange is not JSON")?;
-        if event["subject"].as_str() == Some(id.as_str()) {
-            return Ok(event);
-        }
-    }
-    bail!("the connection to the broker was lost while waiting")
 }

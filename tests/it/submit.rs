@@ -7,6 +7,8 @@ use serde_json::json;
 use crate::api::specimen;
 use crate::command::CommandBuilder;
 use crate::stage::Stage;
+use crate::worker::n_ended;
+use crate::worker_process::OwnBroker;
 
 fn submit(stage: &Stage, specimen_name: &str, options: &[&str]) -> CommandBuilder {
     let front = specimen(specimen_name).join("front.jpg");
@@ -25,6 +27,40 @@ async fn a_submitted_document_is_uploaded_and_its_event_printed() {
     std::fs::write(text.path(), "I am no image.").unwrap();
     let failed = CommandBuilder::new(&stage).args(["submit".as_ref(), text.path().as_os_str()]).run().expect_code(3).json();
     assert_eq!(failed["data"]["failure"]["class"], "bad_image");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_of_a_submitted_document_goes_to_nobody_else_and_nobody_elses_to_whoever_submits() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().start().await;
+    let (front, _) = stage.upload_specimen("passport-1").await;
+    // Nobody listens: jobs wait, and whoever submits must not take their events for being there.
+    stage.unbind_inbox().await;
+    stage.publish(&json!({"id": "somebody-elses", "front": front})).await;
+    stage.until("its event waits for a queue", async || worker.log().contains("bind one")).await;
+    let waited = submit(&stage, "passport-1", &["--id", "own", "--timeout", "4s"]).run();
+    assert!(waited.code() == 0 && waited.json()["subject"] == "own" || waited.code() == 1, "{}", waited.stderr());
+    stage.bind_inbox().await;
+    assert_eq!(stage.next_event().await.json()["subject"], "somebody-elses");
+    stage.until("both are read", async || n_ended(&worker.log(), "read") == 2).await;
+
+    let read = submit(&stage, "passport-1", &["--id", "again"]).run().expect_code(0).json();
+    assert_eq!(read["subject"], "again");
+    assert!(stage.next_event_within(Duration::from_millis(300)).await.is_none(), "a document that was submitted to try it is no news");
+}
+
+/// As deploy/README.md gives them to operators.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_needs_no_right_to_read_events_or_to_declare() {
+    let broker = OwnBroker::start();
+    let stage = Stage::on_broker(broker.url()).await;
+    let _worker = stage.worker().start().await;
+    let (_, place) = stage.amqp_url.rsplit_once('@').unwrap();
+    broker.ctl(&["add_user", "operator", "secret"]);
+    broker.ctl(&["set_permissions", "operator", "^$", r"^amq\.default$", "^$"]);
+    let url = format!("amqp://operator:secret@{place}");
+    let read = submit(&stage, "passport-1", &[]).set("broker.url", &url).run().expect_code(0).json();
+    assert_eq!(read["data"]["fields"]["idType"], "passport");
 }
 
 #[tokio::test(flavor = "multi_thread")]

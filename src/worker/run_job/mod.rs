@@ -17,7 +17,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Worker;
 use super::kept::Key;
-use crate::broker::{Delivery, History, LeaseLost};
+use crate::broker::{Delivery, History, LeaseLost, is_direct_reply};
 use crate::circuit::Caller;
 use crate::document::{Reading, answer};
 use crate::event::{Event, Subject};
@@ -156,6 +156,8 @@ impl Run<'_> {
         let names = &self.worker.names;
         match self.delivery.reply_to() {
             None => Ok(names.events.clone()),
+            // It leads to the sender's own connection and to nobody else.
+            Some(wish) if is_direct_reply(wish) => Ok(wish.to_owned()),
             Some(wish)
                 if *wish == names.events || self.worker.params.topology.allowed_reply_exchanges.iter().any(|allowed| allowed == wish) =>
             {

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Run;
-use crate::broker::{LeaseLost, Outgoing, PublishError};
+use crate::broker::{LeaseLost, Outgoing, PublishError, is_direct_reply};
 use crate::circuit::Signal;
 use crate::event::Event;
 use crate::failure::{Class, Dependency, Failure};
@@ -94,8 +94,8 @@ impl Run<'_> {
     }
 
     fn addressed(&self, exchange: &str, event: &Event) -> Outgoing {
-        let message =
-            Outgoing::json(exchange, event.routing_key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
+        let (exchange, key) = if is_direct_reply(exchange) { ("", exchange) } else { (exchange, event.routing_key) };
+        let message = Outgoing::json(exchange, key, &event.id.to_string(), "application/cloudevents+json", event.body.clone());
         self.delivery.answered_by(message)
     }
 
