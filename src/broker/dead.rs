@@ -2,12 +2,14 @@ use anyhow::{Context, bail};
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection};
+use time::OffsetDateTime;
 
 use super::connect::{Connector, Role};
 use super::letter::Letter;
-use super::message::{Outgoing, text};
+use super::message::{Outgoing, integer, is_known, text};
 use super::publisher::Publisher;
-use super::topology::is_missing;
+use super::topology::{is_locked, is_missing};
+use crate::job::Job;
 
 /// Times that a letter may have been given back before it is written anew. Each look at a quorum queue counts towards
 /// its delivery limit, and at the limit a letter without a further route is dropped: RabbitMQ 4 sets a limit of 20 where
@@ -27,6 +29,7 @@ pub struct DeadQueue {
     /// later is left for another look, or a replay that fails at once would never end.
     n_left: Option<u32>,
     n_at_start: u32,
+    is_shared: bool,
 }
 
 /// A letter in hand. Its body is not shown by `Debug`.
@@ -53,7 +56,14 @@ impl DeadQueue {
             Err(error) => return Err(error).with_context(|| format!("failed to look at queue {queue}")),
         };
         let n_at_start = state.message_count();
-        Ok(Self { connection, channel, queue: queue.into(), publisher: Publisher::new(connector.clone()), n_left: None, n_at_start })
+        let is_shared = is_shared(&connection, queue).await;
+        let publisher = Publisher::new(connector.clone());
+        Ok(Self { connection, channel, queue: queue.into(), publisher, n_left: None, n_at_start, is_shared })
+    }
+
+    /// Whether somebody else looks too, and has letters in hand that this look cannot see.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// About how many letters there are.
@@ -128,6 +138,16 @@ impl DeadQueue {
     }
 }
 
+/// Whether another look has letters in hand. AMQP does not tell how many letters are with somebody; so each look holds a name
+/// for as long as it lasts, as an exclusive queue that goes with its connection.
+async fn is_shared(connection: &Connection, queue: &str) -> bool {
+    let name = format!("{queue}.in-hand");
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    // A channel of its own: a refusal closes it. Whoever may not declare queues does not get to know.
+    let Ok(channel) = connection.create_channel().await else { return false };
+    channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await.is_err_and(|error| is_locked(&error))
+}
+
 impl DeadLetter {
     /// What [`DeadQueue::remove`] knows the letter by; only this look can use it.
     pub fn tag(&self) -> u64 {
@@ -144,12 +164,22 @@ impl DeadLetter {
         Outgoing::copy_of(&self.properties, &self.body, jobs).starting_over(self.letter.history.replay.saturating_add(1))
     }
 
-    /// Headers with texts and numbers as they are, and anything else as its AMQP type's name.
+    /// The time after which nobody waits for the job any more; `None` where it names none, or is no job.
+    pub fn deadline(&self) -> Option<OffsetDateTime> {
+        let message_id = self.properties.message_id().as_ref().map(lapin::types::ShortString::as_str);
+        Job::parse(&self.body, message_id).ok()?.deadline
+    }
+
+    /// Headers of idmill, the broker and tracers, with texts and numbers as they are and anything else as its AMQP type's name;
+    /// of a producer's own headers the names alone.
     pub fn headers(&self) -> serde_json::Map<String, serde_json::Value> {
         let headers = self.properties.headers().clone().unwrap_or_default();
         let shown = |(name, value): (&lapin::types::ShortString, &AMQPValue)| {
-            let json = text(&headers, name.as_str()).map(Into::into).or_else(|| Some(super::message::integer(value)?.into()));
-            (name.to_string(), json.unwrap_or_else(|| format!("({:?})", value.get_type()).into()))
+            let known =
+                is_known(name.as_str()).then(|| text(&headers, name.as_str()).map(Into::into).or_else(|| Some(integer(value)?.into())));
+            let hidden =
+                if known.is_some() { format!("({:?})", value.get_type()) } else { "(not shown: a header of the producer's)".into() };
+            (name.to_string(), known.flatten().unwrap_or_else(|| hidden.into()))
         };
         headers.inner().iter().map(shown).collect()
     }

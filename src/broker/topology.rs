@@ -10,6 +10,8 @@ use crate::config::TopologyMode;
 const PRECONDITION_FAILED: u16 = 406;
 /// AMQP's code for something that the user has no permission for.
 const ACCESS_REFUSED: u16 = 403;
+/// AMQP's code for something that another connection has for itself.
+const RESOURCE_LOCKED: u16 = 405;
 /// AMQP's code for something that is not there.
 const NOT_FOUND: u16 = 404;
 
@@ -257,6 +259,11 @@ fn refusal(error: &lapin::Error) -> Option<(u16, String)> {
 /// Whether the broker says that what was asked for does not exist.
 pub(super) fn is_missing(error: &lapin::Error) -> bool {
     refusal(error).is_some_and(|(code, _)| code == NOT_FOUND)
+}
+
+/// Whether the broker says that another connection has what was asked for.
+pub(super) fn is_locked(error: &lapin::Error) -> bool {
+    refusal(error).is_some_and(|(code, _)| code == RESOURCE_LOCKED)
 }
 
 /// Whether the broker says that its user may not do what was asked for.

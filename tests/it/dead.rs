@@ -33,6 +33,12 @@ fn command(stage: &Stage, line: &str) -> CommandBuilder {
 
 /// Puts a letter of this class into the dead letters' queue, dead for so many hours.
 async fn bury(channel: &Channel, stage: &Stage, id: &str, class: &str, hours: i64) {
+    let job = json!({"id": id, "front": "front.jpg", "metadata": {"applicant": 42}, "unknown": "TEXT OF A DOCUMENT"});
+    bury_job(channel, stage, &job, class, hours).await;
+}
+
+async fn bury_job(channel: &Channel, stage: &Stage, job: &Value, class: &str, hours: i64) {
+    let id = job["id"].as_str().unwrap();
     let since = time::OffsetDateTime::now_utc() - time::Duration::hours(hours);
     let mut headers = FieldTable::default();
     let texts = [
@@ -40,12 +46,13 @@ async fn bury(channel: &Channel, stage: &Stage, id: &str, class: &str, hours: i6
         ("x-idmill-reason", format!("why {id}")),
         ("x-idmill-dead-since", since.format(&time::format_description::well_known::Rfc3339).unwrap()),
         ("x-idmill-first-seen", "2030-01-01T00:00:00Z".to_owned()),
+        ("x-of-the-producer", "TEXT OF A DOCUMENT".to_owned()),
     ];
     for (name, value) in texts {
         headers.insert(name.into(), AMQPValue::LongString(value.into()));
     }
     headers.insert("x-idmill-attempt".into(), AMQPValue::LongLongInt(3));
-    let body = json!({"id": id, "front": "front.jpg", "metadata": {"applicant": 42}, "unknown": "TEXT OF A DOCUMENT"}).to_string();
+    let body = job.to_string();
     let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(2).with_correlation_id("c-1".into());
     let mandatory = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let dead = stage.name("dead");
@@ -106,7 +113,8 @@ async fn letters_are_listed_filtered_and_shown_and_stay_where_they_are() {
     let letter = shown.json();
     assert_eq!((&letter["headers"]["x-idmill-attempt"], &letter["properties"]["correlation_id"]), (&json!(3), &json!("c-1")));
     assert_eq!((&letter["job"]["front"], &letter["job"]["metadata"]["applicant"]), (&json!("front.jpg"), &json!(42)));
-    assert!(!shown.stdout().contains("TEXT OF A DOCUMENT"), "what is no key of a job is not shown");
+    assert!(!shown.stdout().contains("TEXT OF A DOCUMENT"), "what is no key of a job, or a header of the producer's, is not shown");
+    assert!(letter["headers"]["x-of-the-producer"].as_str().unwrap().contains("not shown"));
     let nobody = command(&stage, "dead show nobody").run().expect_code(1);
     assert!(nobody.stderr().contains("no letter of a job nobody"), "{}", nobody.stderr());
     assert_eq!(depth(&stage, "dead").await, 3);
@@ -198,11 +206,43 @@ async fn a_replayed_job_starts_over_and_says_that_it_was_replayed() {
     for counted in ["x-delivery-count", "x-acquired-count"] {
         job.headers.remove(counted);
     }
+    assert_eq!(job.headers.remove("x-of-the-producer").unwrap(), "TEXT OF A DOCUMENT", "what is the producer's goes on with it");
     assert_eq!(job.headers, BTreeMap::from([("x-idmill-replay".to_owned(), "1".to_owned())]), "nothing of its past goes with it");
     assert_eq!(job.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
     assert_eq!(job.properties.delivery_mode(), &Some(2));
     assert_eq!(drain(&stage, "dead").await, BTreeMap::from([("b".to_owned(), 1)]));
     assert!(command(&stage, "dead replay").run().expect_code(2).stderr().contains("--all"), "everything has to be said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_replay_would_do_nothing_or_harm_for_is_left_and_told() {
+    let stage = stage().await;
+    let channel = publishing(&stage).await;
+    for (id, deadline) in [("too-late", "2020-01-01T00:00:00Z"), ("in-time", "2120-01-01T00:00:00Z")] {
+        bury_job(&channel, &stage, &json!({"id": id, "front": "f", "deadline": deadline}), "expired", 1).await;
+    }
+    bury(&channel, &stage, "killer", "delivery_limit", 1).await;
+    let done = command(&stage, "dead replay --all").run().expect_code(0);
+    for told in ["replayed 1 letter", "left 1 whose deadline is over", "left 1 of the class delivery_limit"] {
+        assert!(done.stderr().contains(told), "{told}: {}", done.stderr());
+    }
+    assert_eq!(drain(&stage, "jobs").await, BTreeMap::from([("in-time".to_owned(), 1)]));
+    let named = command(&stage, "dead replay --class delivery_limit").run().expect_code(0);
+    assert!(named.stderr().contains("replayed 1 letter: 1 delivery_limit") && !named.stderr().contains("left"), "{}", named.stderr());
+    assert_eq!(drain(&stage, "dead").await, BTreeMap::from([("too-late".to_owned(), 1)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_in_somebodys_hand_are_not_called_none() {
+    let stage = stage().await;
+    bury(&publishing(&stage).await, &stage, "a", "bad_image", 1).await;
+    let mut held = DeadQueue::open(&connector(&stage), &stage.name("dead")).await.unwrap();
+    let _in_hand = held.next().await.unwrap().unwrap();
+    let meanwhile = command(&stage, "dead list").run().expect_code(0);
+    assert!(meanwhile.stderr().contains("no letters") && meanwhile.stderr().contains("somebody else looks"), "{}", meanwhile.stderr());
+    held.close().await.unwrap();
+    let after = command(&stage, "dead list").run().expect_code(0);
+    assert!(after.stderr().contains("1 letter") && !after.stderr().contains("somebody else"), "{}", after.stderr());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,11 @@ impl Filter {
             && self.attempt.is_none_or(|attempt| letter.history.attempt == attempt)
             && (self.id.is_empty() || self.id.iter().any(|id| id == letter.id.as_str()))
     }
+
+    /// Whether letters of this class are meant by name, and not with all others.
+    pub(super) fn names(&self, class: LetterClass) -> bool {
+        self.class.contains(&class) || !self.id.is_empty()
+    }
 }
 
 fn class_parser() -> impl TypedValueParser<Value = LetterClass> {
@@ -108,6 +113,16 @@ mod tests {
         check("--id b --id a-1", true);
         check("--id a", false);
         check("--class bad_image --id b", false);
+    }
+
+    #[test]
+    fn a_class_is_named_by_itself_or_by_a_jobs_id() {
+        let names = |arguments: &str| {
+            let line = Line::try_parse_from(format!("x {arguments}").split(' ')).unwrap();
+            line.selection.filter.names(LetterClass::Failed(Class::DeliveryLimit))
+        };
+        assert!(names("--class delivery_limit --newer-than 1h") && names("--id a-1"));
+        assert!(!names("--all") && !names("--newer-than 1h") && !names("--class internal"));
     }
 
     #[test]

@@ -80,7 +80,11 @@ struct Place {
 
 impl Place {
     async fn open(&self) -> anyhow::Result<DeadQueue> {
-        DeadQueue::open(&self.connector, &self.names.dead).await
+        let queue = DeadQueue::open(&self.connector, &self.names.dead).await?;
+        if queue.is_shared() {
+            say("somebody else looks at the letters right now, and what they have in hand is not seen here: try again when they are done")?;
+        }
+        Ok(queue)
     }
 }
 

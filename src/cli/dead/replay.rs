@@ -13,7 +13,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::filter::Selection;
 use super::{Place, progress, say, table};
-use crate::broker::LetterClass;
+use crate::broker::{DeadLetter, LetterClass};
+use crate::failure::Class;
 use crate::job::JobId;
 
 /// Longest time that letters are held on one channel. The broker takes everything back from a consumer that sits on a
@@ -21,6 +22,9 @@ use crate::job::JobId;
 const LONGEST_LOOK: Duration = Duration::from_secs(300);
 
 /// Send dead letters back to the work queue, as if new. Their events get an id of their own, since they are news.
+///
+/// Letters whose deadline is over stay: they would be dead again at once. Letters of the class delivery_limit, which killed
+/// their worker, go only where --class or --id names them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   idmill dead replay --class unavailable --older-than 10m --dry-run
@@ -46,6 +50,15 @@ struct Done {
     /// Jobs and the number of their latest replay: one that fails at once and is dead again must not be sent round and
     /// round.
     lives: HashSet<(JobId, u32)>,
+    /// What the latest look left although the selection means it.
+    left: Left,
+}
+
+/// Letters that are not replayed although the selection means them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Left {
+    n_too_late: u32,
+    n_killers: u32,
 }
 
 /// Why a look ended.
@@ -76,6 +89,7 @@ impl Replay {
         } else {
             say(&format!("replayed {summary} to {}", place.names.jobs))?;
         }
+        done.left.lines().try_for_each(|line| say(&line))?;
         match outcome.context("the replay ended early; no letter is lost, and running it again goes on where it ended")? {
             Ended::Stopped => {
                 say("stopped; running it again goes on from here")?;
@@ -98,11 +112,21 @@ impl Replay {
         let bar = Bar(progress(queue.n_letters()));
         let started = Instant::now();
         let mut meant = Vec::new();
+        done.left = Left::default();
         let ended = loop {
-            let Some(letter) = queue.next().await? else { break Ended::AllSeen };
+            let next = tokio::select! {
+                biased;
+                () = &mut stop => break Ended::Stopped,
+                next = queue.next() => next?,
+            };
+            let Some(letter) = next else { break Ended::AllSeen };
             bar.0.inc(1);
             let life = (letter.letter.id.clone(), letter.letter.history.replay);
             if !self.selection.filter.matches(&letter.letter, now) || done.lives.contains(&life) {
+                queue.keep(letter).await?;
+                continue;
+            }
+            if self.is_left(&letter, now, &mut done.left) {
                 queue.keep(letter).await?;
                 continue;
             }
@@ -124,9 +148,6 @@ impl Replay {
             queue.publish(&letter.replayed(&place.names.jobs)).await?;
             queue.remove(letter.tag()).await?;
             done.classes.push(letter.letter.class);
-            if futures_util::FutureExt::now_or_never(&mut stop).is_some() {
-                break Ended::Stopped;
-            }
             if started.elapsed() > LONGEST_LOOK {
                 break Ended::HeldForLong;
             }
@@ -137,6 +158,36 @@ impl Replay {
             std::io::Write::write_all(&mut std::io::stdout(), table::table(&meant, now).as_bytes())?;
         }
         Ok(ended)
+    }
+
+    /// Counts a letter that a replay would do nothing for, or that needs to be meant by name.
+    fn is_left(&self, letter: &DeadLetter, now: OffsetDateTime, left: &mut Left) -> bool {
+        let killer = LetterClass::Failed(Class::DeliveryLimit);
+        if letter.letter.class == killer && !self.selection.filter.names(killer) {
+            left.n_killers += 1;
+        } else if letter.deadline().is_some_and(|deadline| deadline < now) {
+            left.n_too_late += 1;
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+impl Left {
+    /// What to tell of them.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let too_late = match self.n_too_late {
+            0 => None,
+            n => Some(format!("left {n} whose deadline is over: they would be dead again at once; the sender has to publish them anew")),
+        };
+        let killers = match self.n_killers {
+            0 => None,
+            n => Some(format!(
+                "left {n} of the class delivery_limit, which killed their worker: name the class or a job's id to replay them"
+            )),
+        };
+        too_late.into_iter().chain(killers)
     }
 }
 
