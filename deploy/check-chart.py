@@ -40,15 +40,11 @@ def seconds(setting, settings):
     return int(re.search(rf'^{setting} = "(\d+)s"$', settings, re.MULTILINE).group(1))
 
 
-def check_pod(name, deployment, settings):
-    """Hardening, probes and grace period."""
-    pod = deployment["spec"]["template"]["spec"]
+def hardening(pod):
+    """What holds for every pod."""
     (container,) = pod["containers"]
     guarded, inner = pod["securityContext"], container["securityContext"]
-    labels = deployment["spec"]["template"]["metadata"]["labels"]
-    section = settings.split("[worker]" if name == "worker" else "[api]")[1]
-    grace, drain = pod["terminationGracePeriodSeconds"], seconds("drain_timeout", section)
-    promises = {
+    return {
         "runs as a user of its own": guarded["runAsNonRoot"] and guarded["runAsUser"] > 0,
         "has the runtime's seccomp profile": guarded["seccompProfile"] == {"type": "RuntimeDefault"},
         "has a read-only root": inner["readOnlyRootFilesystem"],
@@ -56,17 +52,53 @@ def check_pod(name, deployment, settings):
         "cannot gain privileges": inner["allowPrivilegeEscalation"] is False,
         "has no Kubernetes token": pod["automountServiceAccountToken"] is False,
         "is limited in memory and not in CPU": set(container["resources"]["limits"]) == {"memory"},
+        "mounts only volumes that it has": {mount["name"] for mount in container["volumeMounts"]}
+        == {volume["name"] for volume in pod["volumes"]},
+    }
+
+
+def check_pod(name, deployment, settings):
+    """Hardening, probes and grace period."""
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    section = settings.split("[worker]" if name == "worker" else "[api]")[1]
+    grace, drain = pod["terminationGracePeriodSeconds"], seconds("drain_timeout", section)
+    promises = hardening(pod) | {
         "lives by /livez alone": container["livenessProbe"]["httpGet"]["path"] == "/livez",
         "is ready by /readyz": container["readinessProbe"]["httpGet"]["path"] == "/readyz",
         "is killed only after it could drain": grace > drain,
         "spreads over zones and nodes": {each["topologyKey"] for each in pod["topologySpreadConstraints"]}
         == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"},
         "is selected by labels that it has": deployment["spec"]["selector"]["matchLabels"].items() <= labels.items(),
-        "mounts only volumes that it has": {mount["name"] for mount in container["volumeMounts"]}
-        == {volume["name"] for volume in pod["volumes"]},
     }
     if name == "worker":
         promises["may drain for longer than a job takes"] = drain > seconds("job_budget", section)
+        promises["takes what the process computes"] = 'concurrency = 0' in section
+    yield from broken(name, promises)
+
+
+def check_tools(job, worker, policies):
+    """An operator's pod has a worker's secrets, settings and way out, and is nobody's replica."""
+    template = job["spec"]["jobTemplate"]["spec"]["template"]
+    pod, (container,) = template["spec"], template["spec"]["containers"]
+    worker_pod = worker["spec"]["template"]["spec"]
+    labels = template["metadata"]["labels"]
+    promises = hardening(pod) | {
+        "never runs by itself": job["spec"]["suspend"] is True and pod["restartPolicy"] == "Never",
+        "is not asked whether it listens": not {key for key in container if key.endswith("Probe")},
+        "mounts what a worker mounts": (pod["volumes"], container["volumeMounts"])
+        == (worker_pod["volumes"], worker_pod["containers"][0]["volumeMounts"]),
+        "is who a worker is": pod["serviceAccountName"] == worker_pod["serviceAccountName"],
+        "is no replica of the workers": not worker["spec"]["selector"]["matchLabels"].items() <= labels.items(),
+        "reaches what workers reach": not policies or any(
+            labels["app.kubernetes.io/component"] in expression["values"]
+            for policy in policies for expression in policy["spec"]["podSelector"].get("matchExpressions", [])),
+    }
+    yield from broken("tools", promises)
+
+
+def broken(name, promises):
     for promise, kept in promises.items():
         if not kept:
             yield f"{name}: it is not so that the pod {promise}"
@@ -82,6 +114,9 @@ def main(output, settings_file):
             errors.extend(check_type(resource))
         if resource["kind"] == "Deployment":
             errors.extend(check_pod(resource["spec"]["template"]["spec"]["containers"][0]["name"], resource, settings))
+        if resource["kind"] == "CronJob":
+            worker = next(r for r in resources if r["kind"] == "Deployment" and r["metadata"]["name"].endswith("-worker"))
+            errors.extend(check_tools(resource, worker, [r for r in resources if r["kind"] == "NetworkPolicy"]))
         if resource["kind"] == "ScaledObject":
             grace = next(r["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] for r in resources
                          if r["kind"] == "Deployment" and r["metadata"]["name"] == resource["spec"]["scaleTargetRef"]["name"])

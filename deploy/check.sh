@@ -22,7 +22,7 @@ case "${1:-}" in
 esac
 
 install_tools() {
-  need_debian prometheus python3-venv
+  need_debian jq prometheus python3-venv
   need_rust
   mkdir -p "$private"
   local python=$private/venv/bin/python wanted
@@ -167,6 +167,14 @@ check_chart() {
   refused colour "${broker[@]}" --set settings.colour.red=1
   refused settings.worker.job_budget "${broker[@]}" --set settings.worker.job_budget=1m
   refused instances "${broker[@]}" --set settings.engine.instances=4
+  refused buckt "${broker[@]}" --set settings.storage.buckt=applicants
+  refused max_object_bytes "${broker[@]}" --set settings.storage.max_object_bytes=10MiB
+  # Passwords would stand in a ConfigMap.
+  refused settings/broker/url --set settings.broker.url=amqp://user:password@rabbit
+  refused proxy "${broker[@]}" --set settings.reader.remote.proxy=http://user:password@proxy
+  # Shorter than the time-outs that a job waits for.
+  refused jobBudgetSeconds "${broker[@]}" --set worker.jobBudgetSeconds=30
+  "$idmill" schema settings | python3 deploy/chart-schema.py "$chart/values.schema.json" --check
 
   least=$(render least "${broker[@]}")
   most=$(render most --values deploy/helm/all-on.yaml)
@@ -182,11 +190,75 @@ check_chart() {
   done
 }
 
+# The chart's alerts, with a prefix of its own, pass the tests of the file that they are made of, while another release beside it
+# is well: neither its workers nor its queues count.
+check_chart_alerts() {
+  local output
+  output=$(render most --namespace production --values deploy/helm/all-on.yaml)
+  "$private/venv/bin/python" - "$output" "$private/chart-alerts.yaml" <<'PYTHON'
+import re, sys, yaml
+output, rules = sys.argv[1:]
+resources = [resource for resource in yaml.safe_load_all(open(output)) if resource]
+yaml.safe_dump(next(each["spec"] for each in resources if each["kind"] == "PrometheusRule"), open(rules, "w"))
+
+text = open("deploy/prometheus/alerts_test.yaml").read().replace("idmill.jobs", "kyc.prod.jobs").replace("idmill.dead", "kyc.prod.dead")
+tests = yaml.safe_load(text)
+neighbour = {
+    'idmill_circuit_open{dependency="storage", ': "0x99", "idmill_ready{": "1x99", 'idmill_jobs_total{outcome="read", class="none", ': "0+999x99",
+    'idmill_http_requests_total{route="/ai/v1/ocr", status="200", code="", ': "0+99999x99",
+}
+for test in tests["tests"]:
+    for series in test["input_series"]:
+        series["series"] = re.sub(r"^((?:idmill|messaging)_\w+)\{", r'\1{namespace="production", pod="test-idmill-worker-0", ', series["series"])
+    others = [("staging", "test-idmill-worker-0"), ("production", "test-idmill-second-worker-0")]
+    for namespace, pod in others:
+        place = f'instance="z", namespace="{namespace}", pod="{pod}"}}'
+        test["input_series"] += [{"series": series + place, "values": values} for series, values in neighbour.items()]
+    test["input_series"] += [{"series": f'rabbitmq_detailed_queue_messages_ready{{queue="idmill.{name}"}}', "values": values}
+                             for name, values in (("jobs", "0x99"), ("dead", "9999x99"))]
+    expected = [alert for case in test["alert_rule_test"] for alert in case.get("exp_alerts", [])]
+    for labels in {id(alert["exp_labels"]): alert["exp_labels"] for alert in expected}.values():
+        labels["namespace"] = "production"
+tests["rule_files"] = [rules.rsplit("/", 1)[-1]]
+yaml.safe_dump(tests, open(rules.replace(".yaml", "_test.yaml"), "w"))
+PYTHON
+  promtool test rules "$private/chart-alerts_test.yaml" >"$private/alerts.log" 2>&1 || { cat "$private/alerts.log" >&2 && return 1; }
+}
+
+# The runbook's function for the shell, as it stands there, with a kubectl that has the chart's CronJob and remembers what it is given.
+check_runbook() {
+  local output words=(dead replay --class unavailable --rate 5)
+  output=$(render least --set secrets.brokerUrl.name=broker)
+  mkdir -p "$private/bin"
+  cat >"$private/bin/kubectl" <<'SHELL'
+#!/bin/sh
+case "$*" in
+*"create job"*--from=cronjob/idmill-tools*--dry-run=client*) "$private/venv/bin/python" -c '
+import json, sys, yaml
+jobs = [each["spec"]["jobTemplate"] for each in yaml.safe_load_all(open(sys.argv[1])) if each and each["kind"] == "CronJob"]
+print(json.dumps(jobs[0]))' "$private/least.yaml" ;;
+*"create --filename=-"*) cat >"$private/job.json" ;;
+*"logs --follow"*) echo "of the job" ;;
+*) exit 1 ;;
+esac
+SHELL
+  chmod 755 "$private/bin/kubectl"
+  sed -n '/^idmill() {/,/^}/p' deploy/README.md >"$private/runbook.sh"
+  local said
+  said=$(
+    export PATH="$private/bin:$PATH" private
+    # shellcheck source=/dev/null
+    . "$private/runbook.sh" && idmill "${words[@]}"
+  )
+  [ "$said" = "of the job" ] &&
+    jq --exit-status '.spec.template.spec.containers[0].args == $ARGS.positional' "$private/job.json" --args -- "${words[@]}" >/dev/null
+}
+
 step "Tools"
 install_tools
 cargo build --locked --quiet --bin idmill
 idmill=${CARGO_TARGET_DIR:-target}/debug/idmill
-for name in dockerfile compose alerts names chart; do
+for name in dockerfile compose alerts names chart chart_alerts runbook; do
   step "$name"
   "check_$name"
 done

@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $v := .Values }}
 worker:
   listen: 0.0.0.0:9464
-  concurrency: {{ $v.worker.concurrency | default (mul 2 $v.worker.engines) | int }}
+  concurrency: {{ int $v.worker.concurrency }}
   job_budget: {{ int $v.worker.jobBudgetSeconds }}s
   drain_timeout: {{ include "idmill.drainSeconds" . }}s
 api:
@@ -103,6 +103,19 @@ reader:
 {{- range $section, $keys := mergeOverwrite (deepCopy .Values.settings) $computed }}
 {{- include "idmill.tomlSection" (dict "name" $section "content" $keys) }}
 {{ end }}
+{{- end }}
+
+{{/*
+Alert rules or dashboard, for this release alone: (dict "root" $ "text" TEXT "quote" "\""). Every series of idmill's and of its
+processes by namespace and pod, every queue by its prefix. The broker may be anywhere.
+*/}}
+{{- define "idmill.scoped" -}}
+{{- $prefix := (.root.Values.settings.topology | default dict).prefix | default "idmill" }}
+{{- $pods := printf "%s-(worker|api)-.+" (include "idmill.name" .root) }}
+{{- $own := printf "namespace=%s%s%s,pod=~%s%s%s" .quote .root.Release.Namespace .quote .quote $pods .quote }}
+{{- $text := regexReplaceAll "\\b((?:idmill|messaging|process)_[a-z_]+)\\{" .text (printf "${1}{%s," $own) }}
+{{- $text = regexReplaceAll "\\b((?:idmill|messaging)_[a-z_]+)([^a-z_{])" $text (printf "${1}{%s}${2}" $own) }}
+{{- $text | replace (printf "queue=%sidmill." .quote) (printf "queue=%s%s." .quote $prefix) | replace (printf "queue=~%sidmill[.]" .quote) (printf "queue=~%s%s[.]" .quote $prefix) }}
 {{- end }}
 
 {{/* Memory for N engines: measured, deploy/capacity.md has the figures. */}}
@@ -229,6 +242,10 @@ volumeMounts:
   {{- end }}
 resources:
   {{- include "idmill.resources" (dict "given" .resources "engines" .engines) | nindent 2 }}
+{{- end }}
+
+{{/* Probes of what serves /livez and /readyz. */}}
+{{- define "idmill.probes" -}}
 # The weights are loaded before it listens.
 startupProbe:
   httpGet: {path: /livez, port: http}
