@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
+use metrics::gauge;
 use tracing::Instrument;
 
 use super::embedded::EmbeddedReader;
@@ -14,6 +15,7 @@ use crate::circuit::{ANYBODY, Circuit, Limits, Signal};
 use crate::config::{ReaderOrder, Settings};
 use crate::document::{FieldName, Reading};
 use crate::failure::{Class, Dependency, Failure};
+use crate::telemetry::metric::CIRCUIT_OPEN;
 use crate::telemetry::{Step, StepTimes};
 
 /// Whoever reads documents for this process.
@@ -188,8 +190,11 @@ fn lock(circuit: &Mutex<Circuit>) -> MutexGuard<'_, Circuit> {
 /// Notes what a call showed; true when the circuit is open now.
 fn note(circuit: &Mutex<Circuit>, outcome: &Result<Reading, Failure>) -> bool {
     let mut circuit = lock(circuit);
-    if let Some(signal) = signal_of(outcome) {
-        circuit.note(signal, ANYBODY, Instant::now());
+    if let Some(signal) = signal_of(outcome)
+        && circuit.note(signal, ANYBODY, Instant::now())
+    {
+        // The worker does not pause for this circuit, and does not know of it.
+        gauge!(CIRCUIT_OPEN, "dependency" => Dependency::Ocr.as_str()).set(if circuit.is_open() { 1.0 } else { 0.0 });
     }
     outcome.is_err() && circuit.is_open()
 }

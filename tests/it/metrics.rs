@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use crate::command::CommandBuilder;
+use crate::hosted_api::{Answer, HostedApi};
 use crate::stage::Stage;
 
 /// The value of one series, written as Prometheus writes it; `None` where it is not there.
@@ -66,4 +68,40 @@ async fn what_a_worker_did_stands_in_its_metrics() {
     for secret in ["twice", "nowhere.jpg", &front] {
         assert!(!metrics.contains(secret), "metrics name no job and no object");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_no_work_says_why_where_there_is_no_curl() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().start().await;
+    let probe = |options: &[&str]| CommandBuilder::new(&stage).set("worker.listen", &worker.address()).args(["probe"]).args(options).run();
+    assert_eq!(probe(&["--ready"]).expect_code(0).json(), json!({"ready": true, "reasons": {}}));
+    stage.unbind_inbox().await;
+    let (front, _) = stage.upload_specimen("passport-1").await;
+    stage.publish(&json!({"id": "unheard", "front": front})).await;
+    stage.until("the worker pauses", async || worker.log().contains("taking no more jobs")).await;
+    let paused = probe(&["--ready"]).expect_code(1).json();
+    assert!(paused["ready"] == false && paused["reasons"]["reply"].as_str().unwrap().contains("bind one"), "{paused}");
+    assert_eq!(value(&worker.metrics().await, "idmill_ready"), Some(0.0));
+    assert_eq!(probe(&[]).expect_code(0).stdout(), "", "it lives all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_circuit_of_the_hosted_api_is_seen_also_where_the_engine_reads_meanwhile() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    api.set(Answer::Status(503), 1.0);
+    let worker = stage.worker().reads_remotely(&api.address).set("reader.order", "remote_then_embedded");
+    let worker = worker.set("retry.circuit_threshold", "1").set("retry.probe_interval", "100ms").start().await;
+    let circuit = r#"idmill_circuit_open{dependency="ocr"}"#;
+    assert_eq!(value(&worker.metrics().await, circuit), Some(0.0));
+    let (front, _) = stage.upload_specimen("passport-1").await;
+    stage.publish(&json!({"id": "by-the-engine", "front": front})).await;
+    assert_eq!(stage.next_event().await.routing_key, "document.read");
+    let metrics = worker.metrics().await;
+    assert_eq!((value(&metrics, circuit), value(&metrics, "idmill_ready")), (Some(1.0), Some(1.0)), "nothing waits for it");
+    api.set(Answer::Well, 1.0);
+    stage.publish(&json!({"id": "by-the-api", "front": front})).await;
+    stage.next_event().await;
+    assert_eq!(value(&worker.metrics().await, circuit), Some(0.0));
 }

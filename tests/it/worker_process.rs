@@ -138,12 +138,17 @@ impl WorkerProcess {
         }
     }
 
-    /// What its `/metrics` says now, at the port that its log names.
-    pub(crate) async fn metrics(&self) -> String {
+    /// Where it listens, as its log says.
+    pub(crate) fn address(&self) -> String {
         let log = self.log();
         let line = log.lines().find(|line| line.contains("serving /metrics")).expect("the worker says where it listens");
         let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
-        let url = format!("http://{}/metrics", line["address"].as_str().expect("an address"));
+        line["address"].as_str().expect("an address").to_owned()
+    }
+
+    /// What its `/metrics` says now.
+    pub(crate) async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.address());
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
         client.get(url).send().await.expect("the worker's metrics").text().await.expect("text")
     }
