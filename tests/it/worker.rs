@@ -428,7 +428,7 @@ async fn a_queue_with_other_arguments_stops_the_start_and_is_named_with_its_argu
 fn last_words(log: &str) -> String {
     let last: Value = serde_json::from_str(log.lines().last().unwrap_or_default()).unwrap_or_else(|error| panic!("{error}: {log}"));
     assert_eq!((&last["level"], &last["message"]), (&json!("ERROR"), &json!("idmill ends")), "{log}");
-    last["error"].as_str().unwrap().to_owned()
+    last["error"].as_str().expect("a reason").to_owned()
 }
 
 #[tokio::test]
