@@ -22,6 +22,11 @@ fn said(error: &ConfigError, file: Option<&Path>) -> String {
             Some(file) => format!("{} is no TOML{}", file.display(), fault(file)),
             None => "not TOML".to_owned(),
         },
+        // Serde's words for a value that is another thing altogether: `invalid type: string "…", expected struct Broker`.
+        ConfigError::Message(text) if text.starts_with("invalid ") => match text.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("a value of the wrong type, expected {expected}"),
+            None => "a value of the wrong type".to_owned(),
+        },
         // The others are written by us and by serde, and name keys.
         other => other.to_string(),
     }
