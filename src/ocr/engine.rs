@@ -82,6 +82,12 @@ const N_READ_BOTH_WAYS: usize = 3;
 /// Log odds of being upside down under which the lines are believed to be upright.
 const CLEARLY_UPRIGHT: f32 = -6.0;
 
+/// Confidence, letters and number of lines that show that a page is the right way up. On evaluation documents no line of
+/// pages that were upside down read at more than 0.88, and of 306 pages photographed on a table 17 have no two at 0.9.
+const LEGIBLE: f32 = 0.9;
+const WORD: usize = 4;
+const N_LEGIBLE: usize = 2;
+
 /// How much less sure of a line of a zone the recogniser may be at the zone's full width.
 const WORSE_WHEN_WIDE: f32 = 0.1;
 
@@ -116,17 +122,18 @@ impl Engine {
         let mut watch = Stopwatch::start();
         let picture = Picture::new(decode(bytes, self.limits)?);
         self.spent.decode += watch.lap();
-        let (frame, quads) = self.find_lines(&picture)?;
+        let (mut frame, mut quads) = self.find_lines(&picture, Way::AsVoted)?;
         self.spent.detect += watch.lap();
-        let mut page = Page { width: frame.width, height: frame.height, to_original: frame.to_picture.to_f32(), ..Page::default() };
-        for quad in &quads {
-            let seen = self.fast.read(&picture, quad)?;
-            let line = line_of(seen, frame.from_picture.map_quad(quad));
-            if !line.text.is_empty() {
-                page.lines.push(line);
-            }
-        }
+        let mut lines = self.read_lines(&picture, &frame, &quads)?;
         self.spent.recognise += watch.lap();
+        if !is_legible(&lines) && self.reads_better_turned_over(&picture, &quads)? {
+            (frame, quads) = self.find_lines(&picture, Way::AgainstTheVote)?;
+            self.spent.detect += watch.lap();
+            lines = self.read_lines(&picture, &frame, &quads)?;
+            self.spent.recognise += watch.lap();
+        }
+        let to_original = frame.to_picture.to_f32();
+        let mut page = Page { width: frame.width, height: frame.height, to_original, lines, ..Page::default() };
         order::sort(&mut page.lines);
         page.quality = quality::measure(&picture, &frame, &quads);
         self.spent.detect += watch.lap();
@@ -176,15 +183,27 @@ impl Engine {
         std::mem::take(&mut self.spent)
     }
 
+    /// The lines of a picture that have text, in the frame, as the fast recogniser reads them.
+    fn read_lines(&mut self, picture: &Picture, frame: &Frame, quads: &[Quad]) -> Result<Vec<Line>, RunError> {
+        let mut lines = Vec::with_capacity(quads.len());
+        for quad in quads {
+            let line = line_of(self.fast.read(picture, quad)?, frame.from_picture.map_quad(quad));
+            if !line.text.is_empty() {
+                lines.push(line);
+            }
+        }
+        Ok(lines)
+    }
+
     /// The upright frame of a picture, and the boxes of its lines in pixels of the picture, in reading direction.
-    fn find_lines(&mut self, picture: &Picture) -> Result<(Frame, Vec<Quad>), RunError> {
+    fn find_lines(&mut self, picture: &Picture, way: Way) -> Result<(Frame, Vec<Quad>), RunError> {
         let (width, height) = picture.full().dimensions();
         let whole = Frame::whole(width, height);
         let rects = self.detector.find(picture, &whole, DETECTION_LONG_SIDE)?;
         let (w, h) = (width as f32, height as f32);
         let slant = Slant::of(&rects, w, h);
         let mut quads: Vec<Quad> = rects.iter().map(|rect| rect.facing(slant.direction_at(rect.center, w, h)).corners()).collect();
-        let upside_down = self.is_upside_down(picture, &quads)?;
+        let upside_down = self.is_upside_down(picture, &quads)? != (way == Way::AgainstTheVote);
         if upside_down {
             quads.iter_mut().for_each(|quad| *quad = turned_over(quad));
         }
@@ -210,7 +229,11 @@ impl Engine {
         if log_odds <= CLEARLY_UPRIGHT {
             return Ok(false);
         }
-        // Ask the recogniser, which is sure of itself only the right way up.
+        self.reads_better_turned_over(picture, quads)
+    }
+
+    /// Asks the recogniser, which is sure of itself only the right way up.
+    fn reads_better_turned_over(&mut self, picture: &Picture, quads: &[Quad]) -> Result<bool, RunError> {
         let mut upright = 0.0;
         for quad in suited_voters(quads).take(N_READ_BOTH_WAYS) {
             upright += self.fast.read(picture, quad)?.confidence - self.fast.read(picture, &turned_over(quad))?.confidence;
@@ -219,7 +242,35 @@ impl Engine {
     }
 }
 
+/// Which way up a picture is taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As its lines vote.
+    AsVoted,
+    /// The other way round: the vote gave a page that nobody can read.
+    AgainstTheVote,
+}
+
+/// Whether some lines of a page are certain: upside down none is, whatever the vote of their first letters was.
+fn is_legible(lines: &[Line]) -> bool {
+    let is_certain = |line: &&Line| line.confidence >= LEGIBLE && line.text.chars().filter(|c| c.is_alphanumeric()).count() >= WORD;
+    lines.iter().filter(is_certain).count() >= N_LEGIBLE
+}
+
 /// A recognised line in its place; its text is empty where there is none.
 fn line_of(seen: Transcript, quad: Quad) -> Line {
     Line { text: seen.text.trim().nfc().collect(), confidence: seen.confidence, quad, lattice: seen.lattice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_with_two_certain_words_is_the_right_way_up() {
+        let line = |text: &str, confidence| Line { text: text.into(), confidence, ..Line::default() };
+        let noise = [line("wogsp Áoo nopq", 0.7), line("1802/zo/60", 0.79), line("EP", 0.99), line("$$ : $$", 0.95)];
+        assert!(!is_legible(&noise));
+        assert!(is_legible(&[&noise[..], &[line("Address : 59/16", 0.97), line("Note", 0.9)]].concat()));
+    }
 }
