@@ -248,6 +248,24 @@ mod tests {
     }
 
     #[test]
+    fn letters_read_as_digits_are_no_fillers() {
+        let name = "P<UTOERIKSSON<<TIO<<<<<<<<<<<<<<<<<<<<<<<<<<";
+        let mut page = page(&[name, SPECIMENS[0].1[1]]);
+        let clear = |c: char| {
+            let mut step = [0.0; 38];
+            step[1 + LATTICE_ALPHABET.find(c).expect("a symbol")] = 0.99;
+            step
+        };
+        let blank = {
+            let mut step = [0.0; 38];
+            step[0] = 1.0;
+            step
+        };
+        page.lines[0].lattice = Some(Lattice { steps: name.replace("TIO", "T10").chars().flat_map(|c| [clear(c), blank]).collect() });
+        assert_eq!(read_page(&page).expect("a zone").lines[0], name);
+    }
+
+    #[test]
     fn lines_of_a_card_may_come_in_any_order() {
         let exact = SPECIMENS[2].1;
         let mrz = read_lines(&[exact[2], "IDENTITY CARD", exact[0], exact[1]]).expect("the specimen is a zone");

@@ -66,8 +66,13 @@ impl Observation {
             .map(|step_idx| {
                 let probabilities = &lattice.steps[step_idx];
                 let mut spread = [0.0_f32; N_SYMBOLS];
+                // What is seen clearly is no filler, be it of a kind that may not stand here: `T10<<` is `TIO<<`.
+                let mut clearest = 0.0_f32;
                 for read in 0..N_SYMBOLS as Symbol {
                     let p = probabilities[usize::from(read) + 1];
+                    if p > clearest && read != FILLER && !is_filler_like(read) {
+                        clearest = p;
+                    }
                     spread[usize::from(read)] += p;
                     if p > 0.02 {
                         look_alikes(read).for_each(|(other, likelihood)| spread[usize::from(other)] += p * likelihood * DOUBT);
@@ -79,8 +84,9 @@ impl Observation {
                 }
                 let mut blank = probabilities[0];
                 if near_filler(step_idx) {
-                    spread[usize::from(FILLER)] += FILLER_SLIP;
-                    blank += FILLER_SLIP;
+                    let slip = FILLER_SLIP * (1.0 - clearest).max(0.0);
+                    spread[usize::from(FILLER)] += slip;
+                    blank += slip;
                 }
                 Step::new(blank, &spread)
             })

@@ -28,8 +28,13 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let surname = in_zone(FieldName::Surname).and_then(|zone| printed(context, zone));
     let given = in_zone(FieldName::GivenNames).and_then(|zone| printed(context, zone));
     let surname = surname.or_else(|| beside_given(context, given.as_ref()?));
+    // Of a zone that is sure of its names, print with some of their letters is print that is cut off.
+    let is_sure =
+        [FieldName::Surname, FieldName::GivenNames].into_iter().all(|name| in_zone(name).is_some_and(|zone| zone.confidence >= DOUBTFUL));
     let (surname, given) = match (surname, given) {
-        (None, None) => scattered(context, zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default()),
+        (None, None) if !is_sure => {
+            scattered(context, zone(FieldName::Surname).unwrap_or_default(), zone(FieldName::GivenNames).unwrap_or_default())
+        }
         found => found,
     };
     // A line with the whole name goes on with the surname.
