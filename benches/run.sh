@@ -32,6 +32,8 @@ step "Setting up"
 need_debian python3 python3-venv jq fonts-dejavu-core fonts-liberation fonts-ocr-b
 deploy/fetch-models.sh "${IDMILL_WEIGHTS:-weights}"
 IDMILL__ENGINE__DIR=$(cd "${IDMILL_WEIGHTS:-weights}" && pwd)
+# No engine here tells its maker of the runs; idmill turns that off by itself.
+export ORT_DISABLE_TELEMETRY=1
 export IDMILL__ENGINE__DIR IDMILL_TEST_SPECIMENS=$private/specimens
 cargo build --locked --release --bin idmill --examples --benches
 mkdir -p "$private"

@@ -51,6 +51,8 @@ set_up() {
   . "$private/broker/env.sh" && . "$private/store/env.sh"
   IDMILL__ENGINE__DIR=$(cd "${IDMILL_WEIGHTS:-weights}" && pwd)
   export IDMILL__ENGINE__DIR
+  # The engine of the tests' own process; idmill turns it off by itself.
+  export ORT_DISABLE_TELEMETRY=1
   export IDMILL_TEST_AMQP_URL=$AMQP_URL IDMILL_TEST_S3_ENDPOINT=$S3_ENDPOINT IDMILL_TEST_S3_KEY=$S3_KEY IDMILL_TEST_S3_SECRET=$S3_SECRET
 }
 

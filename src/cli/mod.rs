@@ -13,6 +13,7 @@ mod token;
 mod worker;
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Settings, Telemetry};
+use crate::ocr::TELEMETRY_SWITCH;
 use crate::telemetry::start_logging;
 
 /// Reads identity documents for event-driven onboarding: AMQP jobs in, events out.
@@ -48,6 +50,16 @@ enum Command {
     Probe(probe::ProbeArgs),
 }
 
+impl Command {
+    /// Whether it may open the engine inside.
+    fn opens_engine(&self) -> bool {
+        match self {
+            Self::Worker(_) | Self::Serve(_) | Self::Scan(_) | Self::Doctor(_) => true,
+            Self::Submit(_) | Self::Token(_) | Self::Dead(_) | Self::Schema(_) | Self::Completions(_) | Self::Probe(_) => false,
+        }
+    }
+}
+
 /// The process that a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Process {
@@ -63,6 +75,9 @@ impl Cli {
     /// # Errors
     /// What kept the command from doing its work, with the context a person needs to act.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.command.opens_engine() {
+            turn_telemetry_off()?;
+        }
         // What says something about the program alone must work where the settings do not.
         let settings = || Settings::load(self.config.as_deref());
         match self.command {
@@ -85,6 +100,23 @@ impl Cli {
 fn log_all_the_same(_: &anyhow::Error) {
     // Where even that fails, the error is printed as it is.
     let _ = start_logging(&Telemetry::default());
+}
+
+/// Starts the process over with the variable that turns the telemetry of ONNX Runtime off, unless it is set: the variable
+/// has to be there when the library is loaded, and to set one in a process that goes on is not safe.
+fn turn_telemetry_off() -> anyhow::Result<()> {
+    if std::env::var_os(TELEMETRY_SWITCH).is_some() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().context("failed to find the program's own file")?;
+    let mut arguments = std::env::args_os();
+    let mut command = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    // Returns only where it failed.
+    let error = command.args(arguments).env(TELEMETRY_SWITCH, "1").exec();
+    Err(error).context(format!("failed to start over with {TELEMETRY_SWITCH}=1: set it where idmill is started"))
 }
 
 /// Runs a command on the runtime's own threads: on this one, each of its steps would be a change of threads.

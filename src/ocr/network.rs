@@ -12,7 +12,11 @@ use ort::value::TensorRef;
 /// The process has one runtime; whoever opens the first engine decides which library it is.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
-/// Loads the runtime library, once.
+/// The variable that keeps the runtime's library from telling its maker of the process that loads it. Its own switch comes
+/// too late: by then a thread has a first event to send, to mobile.events.data.microsoft.com, and keeps asking for the address.
+pub const TELEMETRY_SWITCH: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Loads the runtime library, once. The process must have [`TELEMETRY_SWITCH`] in its environment from its start.
 pub(crate) fn load_runtime(library: &Path) -> anyhow::Result<Environment> {
     let mut slot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(environment) = slot.as_ref() {

@@ -32,6 +32,22 @@ fn number_name_and_birth_date_are_read_off_every_clean_specimen() {
 }
 
 #[test]
+fn reading_leaves_nothing_in_the_home_folder() {
+    // Where the runtime's telemetry runs, it keeps a device's identifier and a database of events there, and a thread sends them.
+    let home = tempfile::tempdir().expect("a folder");
+    let status = Command::new(env!("CARGO_BIN_EXE_idmill"))
+        .args(["scan", "src/cli/doctor/specimen.jpg"])
+        .env("HOME", home.path())
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .stdout(Stdio::null())
+        .status()
+        .expect("idmill starts");
+    assert!(status.success());
+    let left: Vec<_> = std::fs::read_dir(home.path()).expect("the folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn the_barcode_on_a_licences_back_is_read() {
     let folder = specimens("clean");
     let readings = scan(&folder);
