@@ -157,12 +157,17 @@ impl Sampling<'_> {
         // From some 32,000 pixels on the thousandth is lost in rounding, and there would be no pixel to the right.
         let last = |side: u32| (side as f32 - 1.001).min((side as f32 - 1.0).next_down());
         let (max_x, max_y) = (last(self.source.width()), last(self.source.height()));
+        // A row's places ahead of its samples: the compiler works out several at a time, which it cannot amid the samples.
+        let mut places = vec![(0.0, 0.0); self.width];
         for row in 0..self.height {
             let v = row as f32 + 0.5;
-            for column in 0..self.width {
+            for (column, place) in places.iter_mut().enumerate() {
                 let u = column as f32 + 0.5;
                 let w = 1.0 / (g * u + h * v + i);
-                sample(((a * u + b * v + c) * w - 0.5).clamp(0.0, max_x), ((d * u + e * v + f) * w - 0.5).clamp(0.0, max_y));
+                *place = (((a * u + b * v + c) * w - 0.5).clamp(0.0, max_x), ((d * u + e * v + f) * w - 0.5).clamp(0.0, max_y));
+            }
+            for &(x, y) in &places {
+                sample(x, y);
             }
         }
     }
