@@ -95,11 +95,22 @@ if wanted cores; then
   done >"$private/cores.jsonl"
   jq -rs 'def median: sort | .[length / 2 | floor];
     [.[] | select(.cores == "0")] as $one | [.[] | select(.cores == "0,1")] as $two |
-    "\n| worker with the engine inside | documents/s | CPU ms a document | idle MiB | peak MiB |\n|---|---:|---:|---:|---:|",
+    "\n| worker with the engine inside | documents/s | CPU ms a document | cores busy | idle MiB | peak MiB |\n|---|---:|---:|---:|---:|---:|",
     ([["one core", $one], ["two cores", $two]][] | .[0] as $name | .[1] |
-      "| \($name) | \(map(.n_jobs / .wall_s) | median * 100 | round / 100) | \(map(.cpu_s / .n_jobs) | median * 1000 | round) | \(map(.idle_kib) | median / 1024 | round) | \(map(.peak_kib) | max / 1024 | round) |"),
+      "| \($name) | \(map(.n_jobs / .wall_s) | median * 100 | round / 100) | \(map(.cpu_s / .n_jobs) | median * 1000 | round) | \(map(.cpu_s / .wall_s) | median * 100 | round / 100) | \(map(.idle_kib) | median / 1024 | round) | \(map(.peak_kib) | max / 1024 | round) |"),
     "\nTwo cores do \([range(0; $one | length) | ($two[.].n_jobs / $two[.].wall_s) / ($one[.].n_jobs / $one[.].wall_s)] | median * 100 | round / 100) times the work of one."' \
     "$private/cores.jsonl"
+  # The control: the same engine with neither broker nor store nor load generator on the two cores.
+  stop_servers
+  for round in $(seq "$rounds"); do
+    for cores in 0 0,1; do
+      say "Round $round of $rounds: the engine alone on cores $cores"
+      started=$EPOCHREALTIME
+      taskset -c "$cores" "$target/idmill" scan --batch "$private/specimens/clean" >/dev/null
+      echo "$started $EPOCHREALTIME"
+    done
+  done | awk '{ took[NR % 2] = $2 - $1 } NR % 2 == 0 { print took[1] / took[0] }' | sort -n |
+    awk '{ ratio[NR] = $1 } END { printf "The engine alone, on the same documents and its start included: %.2f times.\n", ratio[int(NR / 2) + 1] }'
 fi
 
 if wanted api; then
