@@ -13,7 +13,7 @@ use crate::process::Processor;
 use crate::reader::Reader;
 use crate::storage::Storage;
 use crate::telemetry::{start_logging, start_metrics};
-use crate::worker::{Params, Worker, run_until_signal};
+use crate::worker::{Link, Params, Worker, run_until_signal};
 
 /// Jobs in flight of a worker that only waits for the hosted API.
 const REMOTE_CONCURRENCY: u16 = 32;
@@ -33,8 +33,19 @@ impl WorkerArgs {
         let _spans = start_logging(&settings.telemetry)?;
         let metrics = start_metrics()?;
         let health = Arc::new(Health::default());
-        let storage = Storage::new(settings.storage.clone()).await?;
-        let reader = Reader::open(&settings).context("failed to make the reader ready")?;
+        // Side by side: nothing of the broker, of the store's certificates and of the networks waits for another.
+        let link = Arc::new(Link::new(Connector::new(settings.broker.clone()), settings.topology.clone(), &settings.retry));
+        let session = tokio::spawn({
+            let link = Arc::clone(&link);
+            async move { link.open().await }
+        });
+        let storage = tokio::spawn(Storage::new(settings.storage.clone()));
+        let reader = tokio::task::spawn_blocking({
+            let settings = settings.clone();
+            move || Reader::open(&settings)
+        });
+        let storage = storage.await.context("making the store's client ready panicked")??;
+        let reader = reader.await.context("making the reader ready panicked")?.context("failed to make the reader ready")?;
         let params = Params {
             concurrency: concurrency(&settings),
             reads_remotely: settings.reader.order == ReaderOrder::Remote,
@@ -42,18 +53,16 @@ impl WorkerArgs {
             retry: settings.retry.clone(),
             topology: settings.topology.clone(),
         };
-        let worker = Worker::new(
-            params,
-            Connector::new(settings.broker.clone()),
-            Processor { storage, reader, mask_aadhaar: settings.privacy.mask_aadhaar },
-            Arc::clone(&health),
-        );
+        let worker =
+            Worker::new(params, link, Processor { storage, reader, mask_aadhaar: settings.privacy.mask_aadhaar }, Arc::clone(&health));
         let address = settings.worker.listen;
         let listener = TcpListener::bind(address).await.with_context(|| format!("failed to listen on worker.listen, {address}"))?;
         tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
         // Until the process ends: a worker that drains is still looked at.
         tokio::spawn(api::serve(listener, probes(health, metrics), PROBES_PATIENCE, std::future::pending()));
-        run_until_signal(Arc::new(worker)).await?;
+        // A broker that cannot be reached yet is tried again by the worker itself.
+        let first = async { session.await.context("opening a session panicked")? };
+        run_until_signal(Arc::new(worker), first).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

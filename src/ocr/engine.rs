@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use anyhow::anyhow;
 use unicode_normalization::UnicodeNormalization;
 
 use super::alphabet::Alphabet;
@@ -14,7 +13,7 @@ use super::draw::Canvas;
 use super::error::ImageError;
 use super::frame::Frame;
 use super::level::Slant;
-use super::network::{Network, RunError, load_runtime};
+use super::network::{Network, RunError};
 use super::order;
 use super::orient::{LineOrientation, suited_voters, turned_over};
 use super::page::{Line, Page, Quad};
@@ -22,7 +21,7 @@ use super::picture::Picture;
 use super::quality;
 use super::recognise::Recogniser;
 use super::spent::{Spent, Stopwatch};
-use super::weights::Weights;
+use super::weights::{Weights, joined};
 use super::zone_box;
 
 /// Why no page could be made.
@@ -92,17 +91,15 @@ const N_LEGIBLE: usize = 2;
 const WORSE_WHEN_WIDE: f32 = 0.1;
 
 impl Engine {
-    /// Builds the networks; loads the runtime library where this is the process's first engine.
+    /// Builds the networks.
     ///
     /// # Errors
-    /// The runtime library cannot be loaded or refuses a network.
+    /// The runtime refuses a network.
     pub fn new(weights: &Weights, limits: Limits) -> anyhow::Result<Self> {
-        let environment = load_runtime(&weights.runtime_library)?;
         // Side by side: the runtime optimises each on one thread, and a worker takes no job until it is done.
         let [detection, fast, accurate, line_orientation] = thread::scope(|scope| {
             let models = [&weights.detection, &weights.fast, &weights.accurate, &weights.line_orientation];
-            let opening = models.map(|model| scope.spawn(|| Network::new(&environment, model)));
-            opening.map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("opening a network panicked"))))
+            models.map(|model| scope.spawn(|| Network::new(&weights.environment, model))).map(joined)
         });
         Ok(Self {
             detector: TextDetector::new(detection?),

@@ -3,6 +3,7 @@
 //!
 //! ONNX is Protocol Buffers. Its wire format is all that is needed: fields that are not changed are copied as they are.
 
+use std::borrow::Cow;
 use std::mem::size_of;
 
 /// Numbers of the fields that are looked at, as `onnx.proto` gives them.
@@ -39,22 +40,30 @@ pub(crate) fn metadata(model: &[u8], key: &str) -> Option<String> {
 /// file does not look like that.
 pub(crate) fn keep_classes(model: &[u8], n_classes: usize, kept: &[usize]) -> Option<Vec<u8>> {
     let mut n_cut = 0;
-    let mut cut_graph = |graph: &[u8]| {
-        edited(graph, &mut |field| match field.number {
-            field::GRAPH_INITIALISER if dimensions(field.bytes()?)?.last() == Some(&n_classes) => {
-                n_cut += 1;
-                Some(Edit::Replace(tensor_of_classes(field.bytes()?, n_classes, kept)?))
-            }
-            field::GRAPH_OUTPUT => Some(Edit::Replace(without(field.bytes()?, &field::OUTPUT_SHAPE)?)),
-            field::GRAPH_VALUE_INFO => Some(Edit::Drop),
-            _ => Some(Edit::Keep),
-        })
-    };
     let model = edited(model, &mut |field| match field.number {
-        field::MODEL_GRAPH => Some(Edit::Replace(cut_graph(field.bytes()?)?)),
+        field::MODEL_GRAPH => {
+            let (graph, n_tensors) = graph_of_classes(field.bytes()?, n_classes, kept)?;
+            n_cut += n_tensors;
+            Some(Edit::Replace(graph))
+        }
         _ => Some(Edit::Keep),
     })?;
-    (n_cut == 2).then_some(model)
+    (n_cut == 2).then(|| model.0.concat())
+}
+
+/// The graph whose constants of `n_classes` last columns have some of them, and how many constants these are.
+fn graph_of_classes<'a>(graph: &'a [u8], n_classes: usize, kept: &[usize]) -> Option<(Message<'a>, usize)> {
+    let mut n_cut = 0;
+    let graph = edited(graph, &mut |field| match field.number {
+        field::GRAPH_INITIALISER if dimensions(field.bytes()?)?.last() == Some(&n_classes) => {
+            n_cut += 1;
+            Some(Edit::Replace(tensor_of_classes(field.bytes()?, n_classes, kept)?))
+        }
+        field::GRAPH_OUTPUT => Some(Edit::Replace(without(field.bytes()?, &field::OUTPUT_SHAPE)?)),
+        field::GRAPH_VALUE_INFO => Some(Edit::Drop),
+        _ => Some(Edit::Keep),
+    })?;
+    Some((graph, n_cut))
 }
 
 /// A tensor's dimensions; they are stored one by one or packed.
@@ -75,7 +84,7 @@ fn dimensions(tensor: &[u8]) -> Option<Vec<usize>> {
 }
 
 /// A tensor of 32-bit numbers with some of its `n_classes` last columns.
-fn tensor_of_classes(tensor: &[u8], n_classes: usize, kept: &[usize]) -> Option<Vec<u8>> {
+fn tensor_of_classes<'a>(tensor: &'a [u8], n_classes: usize, kept: &[usize]) -> Option<Message<'a>> {
     let mut dimensions = dimensions(tensor)?;
     *dimensions.last_mut()? = kept.len();
     let mut out = Vec::new();
@@ -84,6 +93,7 @@ fn tensor_of_classes(tensor: &[u8], n_classes: usize, kept: &[usize]) -> Option<
         put_varint(&mut out, *dimension as u64);
     }
     let mut n_numbers = 0;
+    let mut message = Message(vec![out.into()]);
     let rest = edited(tensor, &mut |field| match field.number {
         field::TENSOR_DIMS => Some(Edit::Drop),
         field::TENSOR_RAW_DATA => {
@@ -94,16 +104,17 @@ fn tensor_of_classes(tensor: &[u8], n_classes: usize, kept: &[usize]) -> Option<
                 }
             }
             n_numbers += columns.len() / size_of::<f32>();
-            Some(Edit::Replace(columns))
+            Some(Edit::Replace(Message(vec![columns.into()])))
         }
         _ => Some(Edit::Keep),
     })?;
     // Numbers that are stored otherwise, in a list or a file of their own, were not cut.
-    (n_numbers == dimensions.iter().product::<usize>()).then(|| [out, rest].concat())
+    message.0.extend(rest.0);
+    (n_numbers == dimensions.iter().product::<usize>()).then_some(message)
 }
 
 /// The message without the field that a path of numbers leads to.
-fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
+fn without<'a>(message: &'a [u8], path: &[u64]) -> Option<Message<'a>> {
     let (first, rest) = path.split_first()?;
     edited(message, &mut |field| match rest {
         _ if field.number != *first => Some(Edit::Keep),
@@ -112,32 +123,37 @@ fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
     })
 }
 
+/// A message in pieces, so that the weights, which are nearly all of it, are copied once.
+struct Message<'a>(Vec<Cow<'a, [u8]>>);
+
 /// What becomes of a field.
-enum Edit {
+enum Edit<'a> {
     Keep,
     Drop,
     /// New content, of a field that holds bytes.
-    Replace(Vec<u8>),
+    Replace(Message<'a>),
 }
 
-/// A copy of a message with every field edited; `None` where the message or an edit is at fault.
-fn edited(message: &[u8], edit: &mut dyn FnMut(&Field) -> Option<Edit>) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(message.len());
+/// A message with every field edited; `None` where the message or an edit is at fault.
+fn edited<'a>(message: &'a [u8], edit: &mut dyn FnMut(&Field<'a>) -> Option<Edit<'a>>) -> Option<Message<'a>> {
+    let mut pieces: Vec<Cow<[u8]>> = Vec::new();
     let mut n_bytes = 0;
     for field in Fields(message) {
         n_bytes += field.whole.len();
         match edit(&field)? {
-            Edit::Keep => out.extend_from_slice(field.whole),
+            Edit::Keep => pieces.push(field.whole.into()),
             Edit::Drop => {}
             Edit::Replace(content) => {
-                put_varint(&mut out, field.number << 3 | wire_type::BYTES);
-                put_varint(&mut out, content.len() as u64);
-                out.extend_from_slice(&content);
+                let mut head = Vec::new();
+                put_varint(&mut head, field.number << 3 | wire_type::BYTES);
+                put_varint(&mut head, content.0.iter().map(|piece| piece.len() as u64).sum());
+                pieces.push(head.into());
+                pieces.extend(content.0);
             }
         }
     }
     // The reader stops at what it cannot read.
-    (n_bytes == message.len()).then_some(out)
+    (n_bytes == message.len()).then_some(Message(pieces))
 }
 
 /// How a field's value is stored; the two kinds of groups have been out of use since before ONNX.

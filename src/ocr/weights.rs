@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use sha2::{Digest, Sha256};
 
+use super::network::{Environment, load_runtime};
 use super::onnx;
 use super::page::FILLER_LOOK_ALIKES;
 
@@ -94,9 +96,9 @@ pub fn read_checked(folder: &Path, file: &str) -> Result<Vec<u8>, Fault> {
     if sha256_of(file) == Some(digest.as_str()) { Ok(bytes) } else { Err(Fault::WrongContent) }
 }
 
-/// The content of the engine's files, checked; engines are built from it.
+/// The runtime, and the content of the engine's files, checked; engines are built from it.
 pub struct Weights {
-    pub(crate) runtime_library: PathBuf,
+    pub(crate) environment: Environment,
     pub(crate) detection: Vec<u8>,
     pub(crate) fast: Vec<u8>,
     pub(crate) fast_dictionary: String,
@@ -106,26 +108,44 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Reads and checks all files of a folder.
+    /// Reads and checks all files of a folder, and loads the runtime library where this is the process's first engine.
     ///
     /// # Errors
-    /// A file is missing or is another one; the message names it and says what to do.
+    /// A file is missing or is another one, or the library cannot be loaded; the message names it and says what to do.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
-        let dictionary = String::from_utf8(load(folder, "tiny-dict.txt")?).context("the dictionary is not UTF-8")?;
-        let (fast, fast_dictionary) = without_most_ideographs(&load(folder, "tiny-rec.onnx")?, &dictionary)?;
-        let accurate = load(folder, "small-rec.onnx")?;
-        let dictionary = onnx::metadata(&accurate, "character").context("the accurate recogniser names no characters")?;
-        let (accurate, accurate_dictionary) = without_most_ideographs(&accurate, &dictionary)?;
-        Ok(Self {
-            runtime_library: folder.join(RUNTIME_LIBRARY),
-            detection: load(folder, "tiny-det.onnx")?,
-            fast,
-            fast_dictionary,
-            accurate,
-            accurate_dictionary,
-            line_orientation: load(folder, "line-orientation.onnx")?,
+        // Side by side, since a start waits for it: the library takes as long as all files, of whose bytes the accurate
+        // recogniser is three quarters.
+        thread::scope(|scope| {
+            let environment = scope.spawn(|| load_runtime(&folder.join(RUNTIME_LIBRARY)));
+            let accurate = scope.spawn(|| accurate_recogniser(folder));
+            let dictionary = String::from_utf8(load(folder, "tiny-dict.txt")?).context("the dictionary is not UTF-8")?;
+            let (fast, fast_dictionary) = without_most_ideographs(&load(folder, "tiny-rec.onnx")?, &dictionary)?;
+            let detection = load(folder, "tiny-det.onnx")?;
+            let line_orientation = load(folder, "line-orientation.onnx")?;
+            let (accurate, accurate_dictionary) = joined(accurate)?;
+            Ok(Self {
+                environment: joined(environment)?,
+                detection,
+                fast,
+                fast_dictionary,
+                accurate,
+                accurate_dictionary,
+                line_orientation,
+            })
         })
     }
+}
+
+/// The accurate recogniser and its dictionary, which its file holds.
+fn accurate_recogniser(folder: &Path) -> anyhow::Result<(Vec<u8>, String)> {
+    let model = load(folder, "small-rec.onnx")?;
+    let dictionary = onnx::metadata(&model, "character").context("the accurate recogniser names no characters")?;
+    without_most_ideographs(&model, &dictionary)
+}
+
+/// What a thread made that does a part of opening an engine.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+    thread.join().unwrap_or_else(|_| Err(anyhow!("opening the engine panicked")))
 }
 
 fn load(folder: &Path, file: &str) -> anyhow::Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 mod circuits;
 mod kept;
+mod link;
 mod routes;
 mod run_job;
 
@@ -15,7 +16,7 @@ use metrics::{counter, gauge};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Connector, Deliveries, Delivery, Names, Publisher, Session, SessionLost, SetUpError, backoff, set_up};
+use crate::broker::{Deliveries, Delivery, Session, SessionLost, SetUpError, backoff};
 use crate::circuit::Limits;
 use crate::config::{self, TopologyMode};
 use crate::health::Health;
@@ -25,15 +26,13 @@ use crate::telemetry::metric::{IN_FLIGHT, SESSIONS};
 
 use circuits::Circuits;
 use kept::KeptEvents;
+pub use link::Link;
 use routes::Routes;
 
 /// Earlier deliveries without an answer that make a job suspect of killing the process. One is what every job in flight
 /// has after a broker's or a pod's restart; two is a pattern, and such a job is run alone, with nothing else taken,
 /// so that it takes nobody with it.
 const SUSPECT_DELIVERIES: u32 = 2;
-
-/// Longest time for connecting and declaring; a cluster that elects leaders takes seconds for each queue.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Life of a session under which its end counts as a failed try to open one: a work queue that is missing or that we may
 /// not read from ends each at its first call.
@@ -57,10 +56,8 @@ pub struct Params {
 /// The daemon's parts, shared by all jobs in flight.
 pub struct Worker {
     params: Params,
-    names: Names,
     schedule: Schedule,
-    connector: Connector,
-    publisher: Publisher,
+    link: Arc<Link>,
     processor: Processor,
     circuits: Circuits,
     routes: Routes,
@@ -73,15 +70,13 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that is ready to [`run`](Self::run).
-    pub fn new(params: Params, connector: Connector, processor: Processor, health: Arc<Health>) -> Self {
+    pub fn new(params: Params, link: Arc<Link>, processor: Processor, health: Arc<Health>) -> Self {
         let retry = &params.retry;
         let limits = Limits { threshold: retry.circuit_threshold.max(1), probe_interval: retry.probe_interval };
         health.set("broker", "not connected yet");
         Self {
-            names: Names::new(&params.topology.prefix),
             schedule: retry.schedule(),
-            publisher: Publisher::new(connector.clone()),
-            connector,
+            link,
             processor,
             circuits: Circuits::new(limits, Arc::clone(&health)),
             routes: Routes::new(limits),
@@ -93,16 +88,28 @@ impl Worker {
         }
     }
 
-    /// Takes and settles jobs until `shutdown` ends, then finishes what is in flight.
+    /// Takes and settles jobs until `shutdown` ends, then finishes what is in flight. `first` is the first try to open a
+    /// session, which may have begun before the worker was there.
     ///
     /// # Errors
     /// The broker's queues contradict the settings: nothing that waiting would heal.
-    pub async fn run(self: &Arc<Self>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        self: &Arc<Self>,
+        first: impl Future<Output = anyhow::Result<Session>>,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut n_failures = 0;
+        let mut first = Some(first);
         while !shutdown.is_cancelled() {
+            let opening = async {
+                match first.take() {
+                    Some(first) => first.await,
+                    None => self.link.open().await,
+                }
+            };
             let opened = tokio::select! {
                 () = shutdown.cancelled() => break,
-                opened = self.open_session() => opened,
+                opened = opening => opened,
             };
             match opened {
                 Ok(session) => {
@@ -111,7 +118,7 @@ impl Worker {
                     // Whoever could not publish during the last session has lost its job to somebody.
                     self.health.clear("publish");
                     counter!(SESSIONS).increment(1);
-                    tracing::info!(queue = self.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
+                    tracing::info!(queue = self.link.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
                     tokio::select! {
                         () = self.work(&session, &shutdown) => {}
                         () = self.until_overdue(&shutdown) => {}
@@ -140,26 +147,8 @@ impl Worker {
                 }
             }
         }
-        self.publisher.close().await;
+        self.link.publisher.close().await;
         Ok(())
-    }
-
-    async fn open_session(&self) -> anyhow::Result<Session> {
-        let opening = async {
-            let session = Session::open(&self.connector, &self.names.jobs).await?;
-            self.set_up(&session).await?;
-            self.publisher.connect().await?;
-            anyhow::Ok(session)
-        };
-        match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
-            Ok(session) => session,
-            Err(_) => anyhow::bail!("the broker did not answer a declaration within {OPEN_TIMEOUT:?}"),
-        }
-    }
-
-    async fn set_up(&self, session: &Session) -> Result<(), SetUpError> {
-        let topology = &self.params.topology;
-        set_up(session.connection(), &self.names, &self.schedule.rungs(), topology.delivery_limit, topology.mode).await
     }
 
     /// Declares the topology again each time that a queue is found missing, whatever the worker does meanwhile: jobs in
@@ -168,10 +157,8 @@ impl Worker {
         loop {
             self.queue_missing.notified().await;
             tracing::warn!("a queue is missing that jobs are to be put into: declaring the topology again");
-            match tokio::time::timeout(OPEN_TIMEOUT, self.set_up(session)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return tracing::warn!(%error, "failed to declare the topology"),
-                Err(_) => return tracing::warn!("the broker did not answer a declaration within {OPEN_TIMEOUT:?}"),
+            if let Err(error) = self.link.declare_again(session).await {
+                return tracing::warn!(%error, "failed to declare the topology");
             }
         }
     }
@@ -182,13 +169,13 @@ impl Worker {
         // first one is known to be harmless keeps its neighbours out of the crash, and out of the delivery limit.
         let mut cautious = true;
         while !shutdown.is_cancelled() && !session.lost().is_cancelled() {
-            if self.publisher.is_blocked() {
+            if self.link.publisher.is_blocked() {
                 self.health.set("broker", "paused: the broker blocks publishers with a memory or disk alarm");
                 tracing::warn!("taking no more jobs: the broker blocks publishers with a memory or disk alarm");
                 tokio::select! {
                     () = shutdown.cancelled() => break,
                     () = session.lost().cancelled() => return,
-                    () = self.publisher.until_blocked_is(false) => {}
+                    () = self.link.publisher.until_blocked_is(false) => {}
                 }
                 self.health.clear("broker");
                 tracing::info!("taking jobs again: the broker reads from publishers");
@@ -293,7 +280,7 @@ impl Worker {
             () = shutdown.cancelled() => Ok(None),
             () = session.lost().cancelled() => Err(SessionLost),
             _ = circuits => Ok(None),
-            () = self.publisher.until_blocked_is(true) => Ok(None),
+            () = self.link.publisher.until_blocked_is(true) => Ok(None),
             delivery = deliveries.next() => match delivery {
                 Some(delivery) => Ok(Some(delivery)),
                 None => {
@@ -306,7 +293,7 @@ impl Worker {
 
     /// The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.
     fn consumer_cancelled(&self, session: &Session) {
-        tracing::warn!(queue = self.names.jobs, "the broker cancelled the consumer");
+        tracing::warn!(queue = self.link.names.jobs, "the broker cancelled the consumer");
         session.lost().cancel();
     }
 
@@ -360,11 +347,11 @@ fn is_suspect(delivery: &Delivery) -> bool {
     delivery.n_earlier_deliveries() >= SUSPECT_DELIVERIES
 }
 
-/// Runs a worker until the process is told to stop (SIGTERM, SIGINT).
+/// Runs a worker until the process is told to stop (SIGTERM, SIGINT); `first` as [`Worker::run`] takes it.
 ///
 /// # Errors
 /// See [`Worker::run`].
-pub async fn run_until_signal(worker: Arc<Worker>) -> anyhow::Result<()> {
+pub async fn run_until_signal(worker: Arc<Worker>, first: impl Future<Output = anyhow::Result<Session>>) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let shutdown = CancellationToken::new();
@@ -378,7 +365,7 @@ pub async fn run_until_signal(worker: Arc<Worker>) -> anyhow::Result<()> {
         }
         stop.cancel();
     });
-    worker.run(shutdown).await
+    worker.run(first, shutdown).await
 }
 
 /// Whether the topology is ours to make, so that a queue that went missing can be made again.

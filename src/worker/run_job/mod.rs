@@ -75,7 +75,7 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
 impl Run<'_> {
     async fn to_the_end(&self, parsed: Result<Job, Failure>) -> Result<End, LeaseLost> {
         // A reply_to that is not allowed is not asked; its failure is told to everyone.
-        let everyone = &self.worker.names.events;
+        let everyone = &self.worker.link.names.events;
         let (job, exchange) = match (parsed, self.reply_exchange()) {
             (Ok(job), Ok(exchange)) => (job, exchange),
             (Err(failure), exchange) => return self.settle_failure(failure, exchange.as_deref().unwrap_or(everyone)).await,
@@ -153,7 +153,7 @@ impl Run<'_> {
 
     /// The exchange that the sender wants its answer on, where that is allowed.
     fn reply_exchange(&self) -> Result<String, Failure> {
-        let names = &self.worker.names;
+        let names = &self.worker.link.names;
         match self.delivery.reply_to() {
             None => Ok(names.events.clone()),
             // It leads to the sender's own connection and to nobody else.
@@ -169,7 +169,7 @@ impl Run<'_> {
 
     /// The job's span, which goes on with the sender's trace where there is one.
     fn span(&self) -> Span {
-        let queue = self.worker.names.jobs.as_str();
+        let queue = self.worker.link.names.jobs.as_str();
         let span =
             tracing::info_span!("job", job.id = self.job_id.as_str(), otel.name = format!("process {queue}"), otel.kind = "consumer");
         self.delivery.trace_context().adopt(&span);

@@ -21,7 +21,7 @@ use crate::worker::makes_topology;
 impl Run<'_> {
     /// Publishes the event of a document that was read; the failure is what becomes of the job where the exchange refuses it.
     pub(super) async fn offer(&self, exchange: &str, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
-        if exchange == self.worker.names.events { self.offer_to_all(event).await } else { self.offer_to_one(exchange, event).await }
+        if exchange == self.worker.link.names.events { self.offer_to_all(event).await } else { self.offer_to_one(exchange, event).await }
     }
 
     /// Our own exchange is everyone's: it is waited for, for one more job's budget, and no job is taken meanwhile. Then the
@@ -36,7 +36,7 @@ impl Run<'_> {
             }
             !error.is_refusal() || Instant::now() < give_up_at
         };
-        let published = self.publish(self.addressed(&worker.names.events, event), go_on).await?;
+        let published = self.publish(self.addressed(&worker.link.names.events, event), go_on).await?;
         if published.is_ok() {
             worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
         }
@@ -60,7 +60,7 @@ impl Run<'_> {
     /// Tells that the job was given up. Its letter lies among the dead, so that it cannot be put off for its event: where
     /// the exchange that it names refuses that, our own takes it.
     pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
-        let ours = &self.worker.names.events;
+        let ours = &self.worker.link.names.events;
         if exchange != ours && self.publish(self.addressed(exchange, event), |error| !error.is_refusal()).await?.is_ok() {
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl Run<'_> {
         span.set_attribute("messaging.operation.type", "send");
         span.set_attribute("messaging.destination.name", destination.clone());
         let message = message.with_trace_context(&TraceContext::of(&span));
-        let published = self.worker.publisher.publish_until(&message, self.delivery.lease(), go_on).instrument(span).await;
+        let published = self.worker.link.publisher.publish_until(&message, self.delivery.lease(), go_on).instrument(span).await;
         if published.is_err() && self.delivery.lease().is_cancelled() {
             return Err(LeaseLost);
         }

@@ -80,12 +80,12 @@ impl Run<'_> {
 
     /// Publishes the job as a dead letter.
     async fn bury(&self, failure: &Failure, now: OffsetDateTime) -> Result<(), LeaseLost> {
-        let letter = self.delivery.copy_to(&self.worker.names.dead).with_history(self.history).with_failure(failure, now);
+        let letter = self.delivery.copy_to(&self.worker.link.names.dead).with_history(self.history).with_failure(failure, now);
         self.insist(letter).await
     }
 
     async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
-        let copy = self.delivery.copy_to(&self.worker.names.hold(delay)).with_history(history);
+        let copy = self.delivery.copy_to(&self.worker.link.names.hold(delay)).with_history(history);
         self.insist(copy).await?;
         self.delivery.ack().await
     }
