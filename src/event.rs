@@ -2,6 +2,7 @@
 //!
 //! Does no input or output; the time is an argument.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -71,21 +72,42 @@ impl Event {
         self.routing_key == FAILED
     }
 
-    fn new(subject: Subject<'_>, routing_key: &'static str, mut data: Map<String, Value>, now: OffsetDateTime) -> Self {
+    fn new(subject: Subject<'_>, routing_key: &'static str, outcome: Map<String, Value>, now: OffsetDateTime) -> Self {
         let id = event_id(subject.job_id, subject.replay);
-        data.insert("metadata".into(), Value::Object(subject.metadata.0.clone()));
-        let envelope = json!({
-            "specversion": "1.0",
-            "id": id.to_string(),
-            "type": format!("idmill.{routing_key}.{CONTRACT}"),
-            "source": "idmill",
-            "subject": subject.job_id.as_str(),
-            "time": rfc3339(now),
-            "datacontenttype": "application/json",
-            "data": data,
-        });
-        Self { id, routing_key, body: envelope.to_string().into_bytes() }
+        let envelope = Envelope {
+            specversion: "1.0",
+            id: id.to_string(),
+            kind: format!("idmill.{routing_key}.{CONTRACT}"),
+            source: "idmill",
+            subject: subject.job_id.as_str(),
+            time: rfc3339(now),
+            datacontenttype: "application/json",
+            data: Data { outcome, metadata: subject.metadata },
+        };
+        let body = serde_json::to_vec(&envelope).expect("texts, JSON values and JSON text are written without fail");
+        Self { id, routing_key, body }
     }
+}
+
+/// The envelope, in the order in which it is written.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    specversion: &'static str,
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    source: &'static str,
+    subject: &'a str,
+    time: String,
+    datacontenttype: &'static str,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    outcome: Map<String, Value>,
+    metadata: &'a Metadata,
 }
 
 /// The id that every event of this life of the job carries.
@@ -114,11 +136,11 @@ mod tests {
     #[test]
     fn the_envelope_is_a_cloud_event() {
         let job_id = JobId::parse("a-1").unwrap();
-        let metadata = Metadata(json!({"k": 1}).as_object().unwrap().clone());
+        let metadata: Metadata = serde_json::from_str(r#"{"k": 98765432109876543210, "d": 1.10}"#).unwrap();
         let subject = Subject { job_id: &job_id, replay: 0, metadata: &metadata };
         let failure = Failure::new(Class::BadImage, "the image is empty");
         let event = Event::failed(subject, &failure, 1, datetime!(2030-01-02 03:04:05.678_901 UTC));
-        insta::assert_snapshot!(String::from_utf8(event.body).unwrap(), @r#"{"specversion":"1.0","id":"ca6479c8-a42e-5b22-bf46-0230e1e07a6b","type":"idmill.document.failed.v1","source":"idmill","subject":"a-1","time":"2030-01-02T03:04:05.678Z","datacontenttype":"application/json","data":{"failure":{"class":"bad_image","dependency":null,"reason":"the image is empty","attempts":1},"metadata":{"k":1}}}"#);
+        insta::assert_snapshot!(String::from_utf8(event.body).unwrap(), @r#"{"specversion":"1.0","id":"ca6479c8-a42e-5b22-bf46-0230e1e07a6b","type":"idmill.document.failed.v1","source":"idmill","subject":"a-1","time":"2030-01-02T03:04:05.678Z","datacontenttype":"application/json","data":{"failure":{"class":"bad_image","dependency":null,"reason":"the image is empty","attempts":1},"metadata":{"k": 98765432109876543210, "d": 1.10}}}"#);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -67,7 +69,7 @@ impl Job {
             front: key("front", message.front)?,
             back: message.back.map(|back| key("back", back)).transpose()?,
             bucket: message.bucket,
-            metadata: Metadata(message.metadata),
+            metadata: message.metadata,
             deadline,
         })
     }
@@ -90,19 +92,39 @@ pub struct JobMessage {
     bucket: Option<String>,
     /// Anything; echoed in the event as it is.
     #[serde(default)]
-    metadata: Map<String, Value>,
+    #[schemars(with = "Map<String, Value>")]
+    metadata: Metadata,
     /// RFC 3339; a job that is taken later than this is dead-lettered unread.
     #[schemars(extend("format" = "date-time"))]
     deadline: Option<String>,
 }
 
-/// What the producer wants back with the answer. `Debug` shows the number of keys only.
-#[derive(Clone, Default, PartialEq)]
-pub struct Metadata(pub Map<String, Value>);
+/// What the producer wants back with the answer: a JSON object, kept as the text that it came as, since numbers of many digits
+/// do not survive being parsed. `Debug` shows its length only.
+#[derive(Clone, Default)]
+pub struct Metadata(Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        // Whoever takes the event has to be able to parse it: an object, and no deeper than parsers go.
+        serde_json::from_str::<Map<String, Value>>(text.get()).map_err(|_| D::Error::custom("metadata is no object"))?;
+        Ok(Self(Some(text)))
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(text) => text.serialize(serializer),
+            None => Map::<String, Value>::new().serialize(serializer),
+        }
+    }
+}
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Metadata({} keys)", self.0.len())
+        write!(f, "Metadata({} bytes)", self.0.as_ref().map_or(0, |text| text.get().len()))
     }
 }
 
@@ -120,10 +142,12 @@ impl JobId {
     /// An identity for a message that is no job: its own id if it has a usable one, else one made of its bytes, so
     /// that a redelivery is recognised as the same.
     pub fn of_message(body: &[u8], message_id: Option<&str>) -> Self {
-        let in_body = || {
-            let value: Value = serde_json::from_slice(body.get(..MAX_BODY_BYTES.min(body.len()))?).ok()?;
-            Self::parse(value.get("id")?.as_str()?)
-        };
+        /// All of a body that is looked at: what else is wrong with it takes nothing from its identity.
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
+        let in_body = || Self::parse(&serde_json::from_slice::<Named>(body.get(..MAX_BODY_BYTES.min(body.len()))?).ok()?.id);
         in_body().or_else(|| message_id.and_then(Self::parse)).unwrap_or_else(|| Self(Uuid::new_v5(&Uuid::NAMESPACE_OID, body).to_string()))
     }
 
@@ -202,8 +226,22 @@ mod tests {
         assert_eq!(job.front.as_str(), "x/front.jpg");
         assert_eq!(job.back.unwrap().as_str(), "x/back.jpg");
         assert_eq!(job.bucket.as_deref(), Some("b"));
-        assert_eq!(job.metadata.0["k"][0], 1);
+        assert_eq!(serde_json::to_string(&job.metadata).unwrap(), r#"{"k":[1]}"#);
         assert_eq!(job.deadline.unwrap().year(), 2030);
+    }
+
+    #[test]
+    fn metadata_is_any_object_and_nothing_else() {
+        let parse = |metadata: &str| Job::parse(format!(r#"{{"id":"a","front":"f","metadata":{metadata}}}"#).as_bytes(), None);
+        for metadata in ["{}", r#"{ "n": 98765432109876543210, "d": [1.10, 0.1234567890123456789] }"#] {
+            assert_eq!(serde_json::to_string(&parse(metadata).unwrap().metadata).unwrap(), metadata);
+        }
+        let deep = format!(r#"{{"k":{}{}}}"#, "[".repeat(1_000), "]".repeat(1_000));
+        for metadata in ["null", "[1]", "7", &deep] {
+            let reason = parse(metadata).unwrap_err().reason;
+            assert!(reason.starts_with("a key of the job has a value of the wrong type"), "{reason}");
+        }
+        assert_eq!(serde_json::to_string(&Job::parse(br#"{"id":"a","front":"f"}"#, None).unwrap().metadata).unwrap(), "{}");
     }
 
     #[test]
@@ -229,6 +267,8 @@ mod tests {
         assert_ne!(first, JobId::of_message(b"other garbage", None));
         assert_eq!(JobId::of_message(b"garbage", Some("m-1")).as_str(), "m-1");
         assert_eq!(JobId::of_message(br#"{"id":"a-1"}"#, Some("m-1")).as_str(), "a-1");
+        let deep = format!(r#"{{"metadata":{}{},"id":"a-1"}}"#, "[".repeat(1_000), "]".repeat(1_000));
+        assert_eq!(JobId::of_message(deep.as_bytes(), None).as_str(), "a-1");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Schedule {
     pub missing_delays: Vec<Duration>,
     /// For deferrals, rising.
     pub defer_delays: Vec<Duration>,
-    /// Age at which a job is given up however often it was put off.
+    /// Age at which a job is given up that was put off once for each of these delays or more often.
     pub give_up_after: Duration,
 }
 
@@ -77,7 +77,9 @@ pub fn decide(failure: &Failure, history: History, schedule: &Schedule) -> Verdi
 
 /// Puts a job off that did nothing wrong, while the dependency it needs is known to be out of order.
 pub fn defer(history: History, schedule: &Schedule, retry_after: Option<Duration>) -> Verdict {
-    if history.age >= schedule.give_up_after {
+    // The age comes from a header and from two clocks. One that is wrong must not end a job at its first deferral.
+    let climbed_the_ladder = history.deferrals as usize >= schedule.defer_delays.len();
+    if history.age >= schedule.give_up_after && climbed_the_ladder {
         return Verdict::DeadLetter;
     }
     let last = schedule.defer_delays.last().copied().unwrap_or_default();
@@ -150,6 +152,16 @@ mod tests {
         check(Class::Unauthorised, history(1, 7, 3600), Verdict::DeadLetter);
     }
 
+    #[test]
+    fn no_clock_ends_a_job_that_was_not_put_off_as_often_as_there_are_delays() {
+        const FIFTY_YEARS_S: u64 = 50 * 365 * 24 * 3600;
+        for class in [Class::Throttled, Class::Unauthorised] {
+            check(class, history(1, 0, FIFTY_YEARS_S), Verdict::Defer { delay: Duration::from_secs(5) });
+            check(class, history(1, 1, FIFTY_YEARS_S), Verdict::Defer { delay: Duration::from_secs(30) });
+            check(class, history(1, 2, FIFTY_YEARS_S), Verdict::DeadLetter);
+        }
+    }
+
     fn any_class() -> impl Strategy<Value = Class> {
         prop::sample::select(vec![
             Class::BadJob,
@@ -181,7 +193,7 @@ mod tests {
         fn no_job_is_retried_for_ever(class in any_class()) {
             let mut attempt = 1;
             for _ in 0..=schedule().rungs().len() + 1 {
-                match decide(&Failure::new(class, "x"), history(attempt, 0, 3600), &schedule()) {
+                match decide(&Failure::new(class, "x"), history(attempt, 2, 3600), &schedule()) {
                     Verdict::Retry { attempt: next, .. } => { prop_assert_eq!(next, attempt + 1); attempt = next; }
                     Verdict::Defer { .. } => prop_assert!(false, "deferred after the age at which jobs are given up"),
                     Verdict::DeadLetter => return Ok(()),

@@ -5,7 +5,7 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{History, Outgoing, number, text};
+use super::message::{History, Outgoing, number, trace_context};
 use crate::telemetry::TraceContext;
 
 /// One job as the broker handed it over, with the lease to settle it.
@@ -66,14 +66,13 @@ impl Delivery {
 
     /// Where the sender's trace stands.
     pub fn trace_context(&self) -> TraceContext {
-        TraceContext::read(|name| self.inner.properties.headers().as_ref().and_then(|headers| text(headers, name)))
+        trace_context(&self.inner.properties)
     }
 
     /// How often the broker delivered this very message before and got no answer: crashes, lost connections.
     pub fn n_earlier_deliveries(&self) -> u32 {
-        // 3.10 sends 0 on the first delivery, 4.x leaves the header out.
         let counted = self.inner.properties.headers().as_ref().and_then(|headers| number(headers, "x-delivery-count"));
-        counted.unwrap_or_else(|| u32::from(self.inner.redelivered))
+        n_earlier_deliveries(self.inner.redelivered, counted)
     }
 
     /// Whether the broker delivered this message before.
@@ -132,5 +131,23 @@ impl Delivery {
             },
             () = self.lease.lost.cancelled() => Err(LeaseLost),
         }
+    }
+}
+
+/// On a first delivery 3.10 sends 0, and 4.x leaves the header as the sender wrote it: nobody's count is believed there.
+fn n_earlier_deliveries(redelivered: bool, counted: Option<u32>) -> u32 {
+    if redelivered { counted.unwrap_or(1) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_delivery_has_none_before_it_whatever_its_sender_says() {
+        for counted in [None, Some(0), Some(20)] {
+            assert_eq!(n_earlier_deliveries(false, counted), 0);
+        }
+        assert_eq!((n_earlier_deliveries(true, None), n_earlier_deliveries(true, Some(3))), (1, 3));
     }
 }

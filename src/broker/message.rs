@@ -50,6 +50,10 @@ const BROKERS_OWN: [&str; 9] = [
 /// Longest reason in a header, in bytes: all headers together must fit one frame.
 const MAX_REASON_BYTES: usize = 500;
 
+/// Most bytes of headers that a copy takes along. The broker closes the connection, 501, over headers that do not fit one
+/// frame, which has 128 KiB by default, and what the broker and we add must fit too.
+const MAX_COPIED_HEADERS_BYTES: usize = 64 * 1024;
+
 /// What a message says a job has behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
@@ -72,6 +76,13 @@ impl History {
             first_seen: moment(headers, header::FIRST_SEEN),
             replay: number(headers, header::REPLAY).unwrap_or(0),
         }
+    }
+
+    /// The same history of a job that is taken now. Whoever wrote a time that is still to come has a wrong clock, and the job
+    /// would never be old enough to be given up.
+    #[must_use]
+    pub fn seen_at(self, now: OffsetDateTime) -> Self {
+        Self { first_seen: Some(self.first_seen.map_or(now, |first_seen| first_seen.min(now))), ..self }
     }
 }
 
@@ -113,18 +124,14 @@ impl Outgoing {
         if let Some(id) = question.correlation_id() {
             self.properties = self.properties.with_correlation_id(id.clone());
         }
-        for name in TRACE_CONTEXT {
-            if let Some(value) = question.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
-                self = self.with_header(name, value.clone());
-            }
-        }
-        self
+        self.with_trace_context(&trace_context(question))
     }
 
     /// A copy of a received message for another queue: body and the sender's properties as they were, the broker's own
-    /// headers and any per-message expiry left behind.
+    /// headers and any per-message expiry left behind; and all headers, where they leave no room for ours.
     pub fn copy_of(properties: &BasicProperties, body: &[u8], queue: &str) -> Self {
-        let headers = without(properties.headers().clone().unwrap_or_default(), &BROKERS_OWN);
+        let received = properties.headers().as_ref().filter(|headers| len_of_table(headers) <= MAX_COPIED_HEADERS_BYTES);
+        let headers = without(received.cloned().unwrap_or_default(), &BROKERS_OWN);
         // An expiry would let the copy vanish, or block the hold queue behind it: measured, 100 ms waited for 3 s.
         let mut copied = persistent(BasicProperties::default()).with_headers(headers);
         macro_rules! carry {
@@ -213,10 +220,32 @@ pub fn is_direct_reply(reply_to: &str) -> bool {
     reply_to.strip_prefix(DIRECT_REPLY).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// Where the sender's trace stands.
+pub(super) fn trace_context(properties: &BasicProperties) -> TraceContext {
+    TraceContext::read(|name| text(properties.headers().as_ref()?, name))
+}
+
 /// The headers but for those of these names.
 fn without(headers: FieldTable, names: &[&str]) -> FieldTable {
     let kept = headers.inner().iter().filter(|(name, _)| !names.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>().into()
+}
+
+/// Bytes of a table on the wire, its length included.
+fn len_of_table(table: &FieldTable) -> usize {
+    4 + table.inner().iter().map(|(name, value)| 1 + name.as_str().len() + 1 + len_of_value(value)).sum::<usize>()
+}
+
+/// Bytes of a value on the wire, its type not included; of those of a fixed length at least as many.
+fn len_of_value(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
+        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
+        AMQPValue::ByteArray(bytes) => 4 + bytes.len(),
+        AMQPValue::FieldArray(values) => 4 + values.as_slice().iter().map(|value| 1 + len_of_value(value)).sum::<usize>(),
+        AMQPValue::FieldTable(table) => len_of_table(table),
+        _ => 8,
+    }
 }
 
 fn persistent(properties: BasicProperties) -> BasicProperties {
@@ -296,6 +325,21 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_leaves_headers_behind_that_leave_no_room_for_ours() {
+        let with = |n_bytes: usize| {
+            let mut inner = FieldTable::default();
+            inner.insert("list".into(), AMQPValue::FieldArray(vec![text_value(&"x".repeat(n_bytes))].into()));
+            let mut headers = FieldTable::default();
+            headers.insert("nested".into(), AMQPValue::FieldTable(inner));
+            Outgoing::copy_of(&BasicProperties::default().with_headers(headers), b"body", "hold")
+        };
+        let n_headers = |copy: Outgoing| copy.properties.headers().clone().unwrap().inner().len();
+        assert_eq!((n_headers(with(60_000)), n_headers(with(66_000))), (1, 0));
+        let history = History { attempt: 2, deferrals: 1, first_seen: None, replay: 3 };
+        assert_eq!(History::of(&with(66_000).with_history(history).properties.headers().clone().unwrap()), history);
+    }
+
+    #[test]
     fn a_replay_starts_over_and_counts() {
         let history = History { attempt: 4, deferrals: 2, first_seen: Some(OffsetDateTime::UNIX_EPOCH), replay: 1 };
         let letter = Outgoing::json("", "dead", "m-1", "application/json", b"body".to_vec()).with_history(history);
@@ -312,6 +356,16 @@ mod tests {
         assert_eq!(History::of(&headers).first_seen, None);
         headers.insert(header::FIRST_SEEN.into(), text_value("2030-01-02T04:04:05+01:00"));
         assert_eq!(History::of(&headers).first_seen, Some(time::macros::datetime!(2030-01-02 03:04:05 UTC)));
+    }
+
+    #[test]
+    fn a_job_was_first_seen_no_later_than_now() {
+        let now = time::macros::datetime!(2030-01-02 03:04:05 UTC);
+        let first_seen = |first_seen| History { first_seen, ..History::of(&FieldTable::default()) }.seen_at(now).first_seen;
+        let day = time::Duration::DAY;
+        for (noted, expected) in [(None, now), (Some(now - day), now - day), (Some(now + day), now)] {
+            assert_eq!(first_seen(noted), Some(expected));
+        }
     }
 
     #[test]

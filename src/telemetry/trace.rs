@@ -25,6 +25,9 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Names of the headers of a trace context, as W3C Trace Context has them.
 const HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
+/// Longest header of a trace context that is read: what W3C Trace Context wants to be passed on at least.
+const MAX_HEADER_BYTES: usize = 512;
+
 /// Sends spans to the collector; what is still held is sent when it is dropped.
 #[derive(Debug)]
 pub struct SpanExport(SdkTracerProvider);
@@ -76,9 +79,10 @@ impl Drop for SpanExport {
 pub struct TraceContext(Vec<(&'static str, String)>);
 
 impl TraceContext {
-    /// Reads the headers with a function from a header's name to its text.
+    /// Reads the headers with a function from a header's name to its text; one that could not be sent on is left out.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
-        Self(HEADERS.into_iter().filter_map(|name| Some((name, get(name)?))).collect())
+        let fits = |value: &String| value.len() <= MAX_HEADER_BYTES && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        Self(HEADERS.into_iter().filter_map(|name| Some((name, get(name).filter(fits)?))).collect())
     }
 
     /// The place of a span; empty when no traces are made.
@@ -141,6 +145,14 @@ mod tests {
         assert_eq!(context.headers().collect::<Vec<_>>(), [("traceparent", PARENT)]);
         let parent = TraceContextPropagator::new().extract(&context);
         assert_eq!(parent.span().span_context().trace_id().to_string(), &PARENT[3..35]);
+    }
+
+    #[test]
+    fn a_header_that_no_request_may_carry_is_left_out() {
+        for (state, fits) in [("a=b,c=d", true), ("a=b\nc", false), ("a=\u{e9}", false), (&"a".repeat(513), false)] {
+            let context = TraceContext::read(|name| Some(if name == "tracestate" { state.to_owned() } else { PARENT.to_owned() }));
+            assert_eq!(context.headers().count(), if fits { 2 } else { 1 });
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lapin::BasicProperties;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 
 use crate::api::collect_texts;
@@ -29,8 +30,9 @@ async fn a_job_becomes_an_event() {
     let (front, back) = stage.upload_specimen(SPECIMEN).await;
     let _worker = stage.worker().start().await;
     let properties = BasicProperties::default().with_correlation_id("c-1".into());
-    let job = json!({"id": "job-1", "front": front, "back": back, "metadata": {"applicant": 42}});
-    stage.publish_raw(job.to_string().as_bytes(), properties).await;
+    let metadata = r#"{"applicant": 98765432109876543210, "score": [1.10, 0.1234567890123456789]}"#;
+    let job = format!(r#"{{"id": "job-1", "front": {}, "back": {}, "metadata": {metadata}}}"#, json!(front), json!(back));
+    stage.publish_raw(job.as_bytes(), properties).await;
 
     let message = stage.next_event().await;
     let event = message.json();
@@ -40,7 +42,7 @@ async fn a_job_becomes_an_event() {
     assert_eq!(event["specversion"], "1.0");
     assert_eq!(event["type"], "idmill.document.read.v1");
     assert_eq!(event["subject"], "job-1");
-    assert_eq!(event["data"]["metadata"], json!({"applicant": 42}));
+    assert!(String::from_utf8(message.body).unwrap().contains(metadata), "it comes back as it is");
     assert_eq!(event["data"]["fields"]["idType"], "passport");
     assert_ne!(event["data"]["fields"]["idNumber"], "");
     stage.until("the job is acknowledged", async || stage.depth(&stage.name("jobs")).await.is_some_and(|(n, _)| n == 0)).await;
@@ -109,6 +111,43 @@ async fn each_bad_input_gets_its_class_once_and_loses_nothing() {
     assert_eq!(events.remove("good").as_deref(), Some("read"));
     assert_eq!(events, classes);
     assert!(!worker.log().contains("panicked"));
+}
+
+#[tokio::test]
+async fn a_job_whose_headers_fill_a_frame_is_held_and_given_up_without_them() {
+    let stage = Stage::new().await;
+    let worker = stage.worker().set("retry.missing_delays", "50ms").start().await;
+    let mut headers = FieldTable::default();
+    // With ours beside it, it would not fit the 131,072 bytes of a frame, and the broker would close the connection.
+    headers.insert("x-note".into(), AMQPValue::LongString("n".repeat(130_700).into()));
+    let job = json!({"id": "job", "front": stage.key("nowhere.jpg")}).to_string();
+    stage.publish_raw(job.as_bytes(), BasicProperties::default().with_headers(headers)).await;
+    let letter = stage.next_dead_letter().await;
+    assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("image_missing", "2"));
+    assert!(!letter.headers.contains_key("x-note"));
+    assert_eq!(n_ended(&worker.log(), "lost"), 0, "{}", worker.log());
+}
+
+#[tokio::test]
+async fn who_tells_a_worker_twice_to_stop_need_not_wait_for_its_jobs() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let mut worker = stage.worker().reads_remotely(&api.address).start().await;
+    api.set(Answer::Hang, 1.0);
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("the job is in flight", async || api.n_calls() > 0).await;
+    worker.terminate();
+    stage.until("it drains", async || worker.log().contains("draining")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(worker.ended().is_none(), "it waits for its job");
+    let told = Instant::now();
+    worker.terminate();
+    assert!(worker.wait().await.success());
+    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    api.set(Answer::Well, 1.0);
+    let _heir = stage.worker().reads_remotely(&api.address).start().await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
 }
 
 #[tokio::test]

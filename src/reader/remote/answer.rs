@@ -69,9 +69,10 @@ fn take_object(object: &Map<String, Value>, reading: &mut Reading) {
     for (key, value) in object {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
-            Value::Number(number) => number.to_string(),
+            // One with a fraction, or with more digits than a number holds, is not what is printed.
+            Value::Number(number) if !number.is_f64() => number.to_string(),
             Value::Null => continue,
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+            Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
         };
         if key.eq_ignore_ascii_case("idType") {
             if reading.id_type == IdType::Unknown {
@@ -217,6 +218,8 @@ mod tests {
     fn numbers_are_strings_and_unknown_keys_are_kept() {
         let reading = parse(&json!({"idNumber": 123456789, "IssuingCountry": "UTO", "bloodGroup": "0+", "faces": [1]})).unwrap();
         assert_eq!(reading.value(FieldName::IdNumber), "123456789");
+        let cut = r#"{"name": "ANNA MARIA ERIKSSON", "idNumber": 98765432109876543210}"#;
+        assert_eq!(parse_answer(cut.as_bytes()).unwrap().value(FieldName::IdNumber), "", "its last digits are lost");
         assert_eq!(reading.value(FieldName::IssuingCountry), "UTO");
         assert_eq!(reading.extra["bloodGroup"], "0+");
         assert_eq!(reading.extra["faces"], json!([1]));

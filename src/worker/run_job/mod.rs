@@ -59,8 +59,7 @@ struct Run<'a> {
 /// Runs one job to its settlement, and says how it went in one line.
 pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
     let started = Instant::now();
-    let mut history = delivery.history();
-    history.first_seen.get_or_insert_with(OffsetDateTime::now_utc);
+    let history = delivery.history().seen_at(OffsetDateTime::now_utc());
     let job_id = JobId::of_message(delivery.body(), delivery.message_id());
     let parsed = Job::parse(delivery.body(), delivery.message_id());
     let metadata = parsed.as_ref().map(|job| job.metadata.clone()).unwrap_or_default();
