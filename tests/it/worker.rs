@@ -284,6 +284,31 @@ async fn the_same_job_twice_gives_the_same_event() {
 }
 
 #[tokio::test]
+async fn two_copies_of_a_job_at_once_are_read_once() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = stage.worker().reads_remotely(&api.address).start().await;
+    api.set(Answer::Hang, 1.0);
+    for _ in 0..2 {
+        stage.publish(&json!({"id": "twice", "front": front})).await;
+    }
+    stage
+        .until("both were taken", async || {
+            let metrics = worker.metrics().await;
+            metrics.lines().any(|line| line.starts_with("idmill_jobs_in_flight") && line.ends_with(" 2"))
+        })
+        .await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(api.n_calls(), 1, "the other one waits");
+    // The call that hung is answered 502, which is tried again at once.
+    api.set(Answer::Well, 1.0);
+    let events = [stage.next_event().await.json(), stage.next_event().await.json()];
+    assert_eq!(events[0], events[1], "the very same, with its id and its time");
+    assert_eq!((events[0]["subject"].as_str(), api.n_answered()), (Some("twice"), 1));
+}
+
+#[tokio::test]
 async fn a_result_that_nobody_takes_is_kept_and_not_read_again() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;

@@ -80,7 +80,15 @@ impl Run<'_> {
             (Err(failure), exchange) => return self.settle_failure(failure, exchange.as_deref().unwrap_or(everyone)).await,
             (Ok(_), Err(failure)) => return self.settle_failure(failure, everyone).await,
         };
-        if let Some(event) = self.worker.kept.get(&self.key()).filter(|event| !event.is_failure() || self.delivery.redelivered()) {
+        let key = self.key();
+        let _turn = tokio::select! {
+            biased;
+            () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+            turn = self.worker.kept.turn(&key) => turn,
+        };
+        // What the broker brings again, or a hold queue, is a job that may have ended meanwhile.
+        let anew = !self.delivery.redelivered() && self.delivery.history().first_seen.is_none();
+        if let Some(event) = self.worker.kept.get(&key, anew) {
             counter!(KEPT_RESULTS).increment(1);
             return self.settle_kept(event, &exchange).await;
         }
@@ -91,7 +99,7 @@ impl Run<'_> {
             Ok(reading) => {
                 let event = Arc::new(Event::read(self.subject(), answer::event_data(&reading), OffsetDateTime::now_utc()));
                 drop(reading);
-                self.worker.kept.keep(self.key(), Arc::clone(&event));
+                self.worker.kept.keep(key, Arc::clone(&event));
                 self.settle_read(&event, &exchange, End::Read).await
             }
             Err(failure) => self.settle_failure(failure, &exchange).await,

@@ -72,8 +72,10 @@ impl Run<'_> {
         let now = OffsetDateTime::now_utc();
         let n_deliveries = self.delivery.n_earlier_deliveries();
         let failure = Failure::new(Class::DeliveryLimit, format!("the job was delivered {n_deliveries} times and never answered"));
-        self.tell_failure(exchange, &Event::failed(self.subject(), &failure, self.history.attempt, now)).await?;
+        let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
+        self.tell_failure(exchange, &event).await?;
         self.bury(&failure, now).await?;
+        self.worker.kept.keep(self.key(), event);
         self.delivery.ack().await?;
         Ok(End::DeadLettered(failure))
     }
