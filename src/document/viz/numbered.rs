@@ -143,8 +143,10 @@ fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
             .filter(|(_, line)| date_of(line).is_some_and(|other| other.year() != date.year()))
             .map(|(other, _)| other)
             .collect();
+        // A field's number in a box of its own is no value.
+        let has_letters = |line: &TextLine| line.compact.chars.iter().any(|c| c.is_alphabetic());
         let mut above: Vec<(f32, usize)> = lines()
-            .filter(|(_, line)| column(line) && line.edges.middle() < birth.edges.middle() - 0.5 * height)
+            .filter(|(_, line)| column(line) && has_letters(line) && line.edges.middle() < birth.edges.middle() - 0.5 * height)
             .map(|(other, line)| (birth.edges.middle() - line.edges.middle(), other))
             .filter(|(step, _)| *step < 6.0 * height)
             .collect();
@@ -323,6 +325,19 @@ mod tests {
                 (130.0, 110.0, "29.05.1998"),
                 (100.0, 140.0, "5"),
                 (130.0, 140.0, "6236186430"),
+            ],
+            &[(FieldName::Name, "Anna Jansen"), (FieldName::DateOfBirth, "1998-05-29"), (FieldName::IdNumber, "6236186430")],
+        );
+        // The first number is not legible, and the second one stands in the column of values.
+        check(
+            &[
+                (130.0, 50.0, "Jansen"),
+                (110.0, 82.0, "2"),
+                (130.0, 80.0, "Anna"),
+                (130.0, 110.0, "29.05.1998"),
+                (130.0, 140.0, "01.06.2025"),
+                (300.0, 140.0, "01.06.2035"),
+                (130.0, 170.0, "6236186430"),
             ],
             &[(FieldName::Name, "Anna Jansen"), (FieldName::DateOfBirth, "1998-05-29"), (FieldName::IdNumber, "6236186430")],
         );

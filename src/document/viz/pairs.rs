@@ -58,6 +58,11 @@ impl Pairing {
     }
 }
 
+/// What is read with less confidence than this is a pattern of the card's ground more often than a value, and costs so much
+/// more: other print is preferred. Found on cards whose pattern below a caption was taken for the name beside it.
+const LEGIBLE: f32 = 0.6;
+const NOISE: f32 = 0.5;
+
 /// Heights of a line between a caption and the name below it, at the most.
 const NEAR: f32 = 1.2;
 
@@ -123,7 +128,8 @@ fn assign(labels: &[Label], pieces: &[Piece], sheet: &Sheet) -> Vec<Pair> {
             if label.kind == Kind::Address && goes_on {
                 continue;
             }
-            bids.push(Bid { label: label_index, piece: piece_index, relation, cost: cost + penalty });
+            let noise = if piece.confidence < LEGIBLE { NOISE } else { 0.0 };
+            bids.push(Bid { label: label_index, piece: piece_index, relation, cost: cost + penalty + noise });
         }
     }
     let habit = habit(labels, &bids);
@@ -349,4 +355,22 @@ fn extended(
         last = piece.edges;
     }
     pair
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::field::Side;
+    use crate::document::testing::page;
+
+    #[test]
+    fn a_pattern_below_a_caption_is_not_preferred_to_the_print_beside_it() {
+        let mut sheet = Sheet::new(Side::Front, &page(&[(60.0, 100.0, "NAME:"), (125.0, 100.0, "ASHA RAO"), (70.0, 124.0, "Pre")]));
+        let name = |sheet: &Sheet| pair(sheet).best(Kind::Name).map(|pair| pair.text.clone());
+        sheet.lines[2].confidence = 0.44;
+        assert_eq!(name(&sheet).as_deref(), Some("ASHA RAO"));
+        // Where nothing else is there it is better than nothing: fusing says how sure one can be of it.
+        sheet.lines.remove(1);
+        assert_eq!(name(&sheet).as_deref(), Some("Pre"));
+    }
 }

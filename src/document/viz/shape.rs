@@ -81,6 +81,10 @@ pub(crate) fn number(text: &str) -> Option<String> {
     let mut number = String::new();
     for word in text.split_whitespace() {
         let word = word.trim_end_matches([',', '.', ';', ':', '*']);
+        // `170 CM` is how tall somebody is.
+        if !number.is_empty() && matches!(word, "CM" | "cm" | "KG" | "kg") {
+            return None;
+        }
         // `SERIA XT NR 483920`: the word between series and number is neither.
         if !number.is_empty() && matches!(word, "NR" | "Nr" | "No" | "N°" | "Nº" | "№") {
             continue;
@@ -147,6 +151,7 @@ mod tests {
         check("L01RTBPFW", Some("L01RTBPFW"));
         check("SPEC1MEN", None);
         check("LONDON (UK)", None);
+        check("170 CM", None);
         check("01.01.2013", None);
         check("SPECIMEN", None);
     }

@@ -9,7 +9,7 @@ mod number;
 
 use regex_lite::Regex;
 
-use crate::document::date::{Century, Order, find_date, find_dates, iso};
+use crate::document::date::{Century, Found, Order, find_dates, iso};
 use crate::document::field::{Candidate, FieldName};
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::text::plain;
@@ -18,6 +18,7 @@ use super::american_address::find_address;
 use super::sex::sex;
 use super::{Context, candidate};
 use marks::MARKS;
+use names::Part;
 
 /// Nobody gets a card of these before this age, in years.
 const YOUNGEST: i32 = 10;
@@ -56,13 +57,17 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
         push(FieldName::IdNumber, number, line, confidence);
     }
     if let Some(names) = card.names(address.as_ref()) {
-        if let Some(surname) = &names.surname {
-            push(FieldName::Surname, surname.clone(), names.line, names.confidence);
+        for (part, name) in [(&names.surname, FieldName::Surname), (&names.given, FieldName::GivenNames)] {
+            if let Some(part) = part {
+                push(name, part.text.clone(), part.line, names.confidence);
+            }
         }
-        if let Some(given) = &names.given {
-            push(FieldName::GivenNames, given.clone(), names.line, names.confidence);
+        // The whole is no surer than its less sure part.
+        let parts = [&names.surname, &names.given].into_iter().flatten();
+        let by_confidence = |a: &&Part, b: &&Part| sheet.lines[a.line].confidence.total_cmp(&sheet.lines[b.line].confidence);
+        if let Some(weakest) = parts.min_by(by_confidence) {
+            push(FieldName::Name, names.whole(), weakest.line, names.confidence);
         }
-        push(FieldName::Name, names.whole(), names.line, names.confidence);
     }
     found
 }
@@ -123,8 +128,11 @@ impl Card<'_> {
             for other in self.near(index, hit.start(), hit.end()) {
                 // A line with a mark of its own has the date of that mark.
                 let foreign = [&MARKS.birth, &MARKS.issue, &MARKS.expiry].iter().any(|other_mark| other_mark.is_match(&self.texts[other]));
-                if !foreign && let Some(date) = find_date(&self.text(other), Order::MonthFirst, century) {
-                    return Some((date, other));
+                if !foreign
+                    && let Some(found) =
+                        find_dates(&self.text(other), Order::MonthFirst, century).iter().find(|found| self.is_parted(other, found))
+                {
+                    return Some((found.date, other));
                 }
             }
         }
@@ -137,7 +145,7 @@ impl Card<'_> {
             .lines()
             .flat_map(|(index, _, _)| {
                 let found = find_dates(&self.text(index), Order::MonthFirst, Century::Past(context.today));
-                found.into_iter().map(move |found| (found.date, index)).collect::<Vec<_>>()
+                found.into_iter().filter(|found| self.is_parted(index, found)).map(|found| (found.date, index)).collect::<Vec<_>>()
             })
             .collect();
         dates.sort();
@@ -146,6 +154,11 @@ impl Card<'_> {
         let twice = dates.iter().filter(|(date, _)| date == *first).count() > 1;
         let grown = second.year() - first.year() >= 15;
         (grown && first.year() > 1900).then(|| (dates[0].0, dates[0].1, if twice { 0.75 } else { 0.6 }))
+    }
+
+    /// Whether a date is not digits alone: eight in a row may be anything, `5. 20100120` is the number of the blank card.
+    fn is_parted(&self, index: usize, date: &Found) -> bool {
+        self.texts[index].chars().take(date.end).skip(date.start).any(|c| !c.is_ascii_digit())
     }
 
     fn text(&self, index: usize) -> String {

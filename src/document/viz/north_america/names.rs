@@ -16,16 +16,22 @@ const LEGIBLE: f32 = 0.65;
 
 /// Names as the card splits them.
 pub(super) struct Names {
-    pub(super) surname: Option<String>,
-    pub(super) given: Option<String>,
-    /// Index of the line of one of them.
-    pub(super) line: usize,
+    pub(super) surname: Option<Part>,
+    pub(super) given: Option<Part>,
     pub(super) confidence: f32,
+}
+
+/// A part of a name and the index of its line.
+#[derive(Clone)]
+pub(super) struct Part {
+    pub(super) text: String,
+    pub(super) line: usize,
 }
 
 impl Names {
     pub(super) fn whole(&self) -> String {
-        reading_order(self.given.as_deref().unwrap_or_default(), self.surname.as_deref().unwrap_or_default())
+        let text = |part: &'_ Option<Part>| part.as_ref().map(|part| part.text.clone()).unwrap_or_default();
+        reading_order(&text(&self.given), &text(&self.surname))
     }
 }
 
@@ -39,31 +45,34 @@ impl Card<'_> {
             return Some(coded);
         }
         // One of the two lines carries its number legibly: the other stands directly above or below it.
-        if let Some(line) = coded.surname.is_some().then_some(coded.line) {
-            let given = self.neighbour(line, address, 1.0);
+        if let Some(surname) = &coded.surname {
+            let given = self.neighbour(surname.line, address, 1.0);
             return Some(Names { confidence: if given.is_some() { 0.8 } else { 0.4 }, given, ..coded });
         }
-        if let Some(line) = coded.given.is_some().then_some(coded.line)
-            && let Some(surname) = self.neighbour(line, address, -1.0)
+        if let Some(given) = &coded.given
+            && let Some(surname) = self.neighbour(given.line, address, -1.0)
         {
             return Some(Names { confidence: 0.8, surname: Some(surname), ..coded });
         }
         let block = address?;
         // Given names with their number, above the address: what stands above them is not legible, and they are no whole name.
         let is_above = |line: usize| self.sheet.lines[line].edges.middle() < self.sheet.lines[block.lines[0]].edges.middle();
-        if coded.given.is_some() && is_above(coded.line) {
+        if coded.given.as_ref().is_some_and(|given| is_above(given.line)) {
             return None;
         }
         let below = self.name_above(block.lines[0], 3.2)?;
         let (first, first_line) = below;
         match self.name_above(first_line, 2.6) {
             // Given names that go on below: `SURNAME, GIVEN` and one more.
-            Some((upper, line)) if upper.contains(", ") => {
+            Some((upper, upper_line)) if upper.contains(", ") => {
                 let (surname, given) = upper.split_once(", ")?;
-                Some(Names { surname: person_name(surname), given: person_name(&format!("{given} {first}")), line, confidence: 0.75 })
+                let part = |text: Option<String>, line| text.map(|text| Part { text, line });
+                let given = part(person_name(&format!("{given} {first}")), first_line);
+                Some(Names { surname: part(person_name(surname), upper_line), given, confidence: 0.75 })
             }
-            Some((surname, _)) => {
-                Some(Names { surname: person_name(&surname), given: person_name(&first), line: first_line, confidence: 0.75 })
+            Some((surname, surname_line)) => {
+                let part = |print: &str, line| person_name(print).map(|text| Part { text, line });
+                Some(Names { surname: part(&surname, surname_line), given: part(&first, first_line), confidence: 0.75 })
             }
             None if first.contains(' ') => {
                 // A whole name on one line: `SURNAME, GIVEN` or in reading order.
@@ -71,7 +80,8 @@ impl Card<'_> {
                     Some((surname, given)) if given.trim().len() > 2 => (Some(surname.trim().to_owned()), given.trim().to_owned()),
                     _ => (None, first.clone()),
                 };
-                Some(Names { surname, given: Some(given), line: first_line, confidence: 0.7 })
+                let part = |text| Part { text, line: first_line };
+                Some(Names { surname: surname.map(part), given: Some(part(given)), confidence: 0.7 })
             }
             None => None,
         }
@@ -83,7 +93,8 @@ impl Card<'_> {
         self.lines().find_map(|(index, line, text)| {
             let surname = person_name(&name_line(self.sheet, line, BOTH.find(text)?.end()))?;
             let given = self.neighbour(index, address, 1.0).filter(|_| !surname.contains(','))?;
-            Some(Names { surname: Some(surname), given: Some(given), line: index, confidence: 0.85 })
+            let surname = Part { text: surname, line: index };
+            Some(Names { surname: Some(surname), given: Some(given), confidence: 0.85 })
         })
     }
 
@@ -96,7 +107,7 @@ impl Card<'_> {
             Regex::new(r"^(?:[2Z][.:)]? ?|FN ?|2?\.? ?(?:FIRST(?: ?/ ?MIDDLE)? NAMES?|GIVEN NAMES?|FIRST|PRENOMS?)[ .:/]+)$")
                 .expect("tested")
         });
-        let mut names = Names { surname: None, given: None, line: 0, confidence: 0.9 };
+        let mut names = Names { surname: None, given: None, confidence: 0.9 };
         let numbered = self.lines().any(|(_, _, text)| text.starts_with("1 ") || text.starts_with("2 ") || text == "1" || text == "2");
         let words = self.texts.iter().any(|text| text.starts_with("LN")) && self.texts.iter().any(|text| text.starts_with("FN"));
         for (index, line, text) in self.lines() {
@@ -114,6 +125,7 @@ impl Card<'_> {
                 continue;
             }
             prefix += text[prefix..].chars().take_while(|c| matches!(c, '.' | ':' | ' ' | ')')).count();
+            let head = &text[..prefix];
             let rest = name_line(self.sheet, line, prefix);
             let value = match person_name(&rest) {
                 Some(name) => Some((name, index)),
@@ -124,14 +136,11 @@ impl Card<'_> {
                 }),
                 None => None,
             };
-            let Some((name, at)) = value else { continue };
-            let head = &text[..prefix];
+            let Some((text, line)) = value else { continue };
             if names.surname.is_none() && SURNAME.is_match(head) {
-                names.surname = Some(name);
-                names.line = at;
+                names.surname = Some(Part { text, line });
             } else if names.given.is_none() && GIVEN.is_match(head) {
-                names.given = Some(name);
-                names.line = at;
+                names.given = Some(Part { text, line });
             }
         }
         if !numbered && !words && names.surname.is_some() != names.given.is_some() {
@@ -154,7 +163,7 @@ impl Card<'_> {
     }
 
     /// The name on the line above (-1) or below (1) another, aligned with it.
-    fn neighbour(&self, index: usize, address: Option<&AddressBlock>, direction: f32) -> Option<String> {
+    fn neighbour(&self, index: usize, address: Option<&AddressBlock>, direction: f32) -> Option<Part> {
         let own = &self.sheet.lines[index];
         let height = own.edges.height();
         self.lines()
@@ -167,13 +176,13 @@ impl Card<'_> {
                     && !address.is_some_and(|block| block.lines.contains(other))
                     && !MARKS.any.is_match(text)
             })
-            .filter_map(|(_, line, text)| {
+            .filter_map(|(other, line, text)| {
                 let digits = text.chars().take_while(|c| matches!(c, '1' | '2' | '.' | ' ')).count();
-                let name = person_name(&name_line(self.sheet, line, digits))?;
-                Some(((line.edges.middle() - own.edges.middle()).abs(), name))
+                let text = person_name(&name_line(self.sheet, line, digits))?;
+                Some(((line.edges.middle() - own.edges.middle()).abs(), Part { text, line: other }))
             })
             .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name)
+            .map(|(_, part)| part)
     }
 
     /// The name on the line above another, within so many heights of a line, in capitals.

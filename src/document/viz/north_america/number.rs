@@ -84,7 +84,7 @@ fn licence_number(value: &str) -> Option<String> {
     // Ontario sets its hyphens apart.
     let value = value.replace(" - ", "-");
     let value = value.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let value = ["NO", "No", "N°", "OLN"]
+    let value = ["NUMBER", "NO", "No", "N°", "OLN"]
         .iter()
         .find_map(|sign| value.strip_prefix(sign))
         .map(|rest| rest.trim_start_matches(['.', ':', ' ']))
@@ -112,4 +112,16 @@ fn licence_number(value: &str) -> Option<String> {
     let alnum = number.chars().filter(char::is_ascii_alphanumeric).count();
     let digits = number.chars().filter(char::is_ascii_digit).count();
     ((5..=20).contains(&alnum) && digits >= 3).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::licence_number;
+
+    #[test]
+    fn a_number_stands_behind_words_and_before_the_next_field() {
+        let check = |value, expected: &str| assert_eq!(licence_number(value).as_deref(), Some(expected), "{value}");
+        check("NUMBER12345678", "12345678");
+        check("NO. S12345678 3", "S12345678");
+    }
 }
