@@ -80,7 +80,7 @@ fn elements(text: &str) -> Option<(HashMap<&str, &str>, bool)> {
             && identifier.bytes().all(|b| b.is_ascii_uppercase())
         {
             let value = value.trim().trim_matches(',').trim();
-            let is_said = !value.is_empty() && !matches!(value, "NONE" | "UNAVL" | "UNAVAIL");
+            let is_said = !value.is_empty() && !matches!(value, "NONE" | "UNAVL" | "UNAVAIL" | "NMN" | "NFN");
             if is_said {
                 elements.entry(identifier).or_insert(value);
             }

@@ -1,12 +1,13 @@
 //! What a document is and whose customs it follows, by what it calls itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::date::{Order, told_orders};
 use super::field::IdType;
-use super::issuer::issuer;
+use super::issuer::{headings, issuer};
 use super::layout::{Sheet, TextLine};
 use super::number;
 use super::text::{Counts, find_phrase, plain, squeeze};
@@ -33,6 +34,8 @@ pub(crate) struct Class {
     pub(crate) region: Region,
     /// The state that its headings name, as its ISO 3166-1 alpha-3 code.
     pub(crate) issuer: Option<&'static str>,
+    /// Whether day or month comes first in its dates of digits.
+    pub(crate) order: Order,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +44,8 @@ struct Titles(HashMap<IdType, Vec<String>>);
 #[derive(Deserialize)]
 struct Regions {
     north_america: Vec<String>,
+    united_states: Vec<String>,
+    month_first: HashSet<String>,
     india: Vec<String>,
 }
 
@@ -86,6 +91,10 @@ impl Squeezed {
 struct Vocabulary {
     titles: HashMap<IdType, Vec<Squeezed>>,
     north_america: Vec<Squeezed>,
+    /// Headings of federal authorities.
+    united_states: Vec<Squeezed>,
+    /// States that write the month first.
+    month_first: HashSet<String>,
     india: Vec<Squeezed>,
     /// `License` with an s is American; Canada writes `licence` and names the province.
     american_titles: Vec<Squeezed>,
@@ -113,6 +122,8 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     Vocabulary {
         titles: titles.into_iter().map(|(id_type, phrases)| (id_type, listed(phrases))).collect(),
         north_america: listed(regions.north_america),
+        united_states: listed(regions.united_states),
+        month_first: regions.month_first,
         india: listed(regions.india),
         american_titles: all(&["Driver license", "Driver's license", "Operator license", "Operator's license"]),
         driving: all(&["Driving licence", "Driving license"]),
@@ -195,7 +206,31 @@ fn has_american_address(sheets: &[Sheet]) -> bool {
 /// Classifies a document by its headings and titles.
 pub(crate) fn classify(sheets: &[Sheet]) -> Class {
     let issuer = issuer(sheets);
-    Class { issuer, ..by_titles(sheets, issuer) }
+    let class = Class { issuer, ..by_titles(sheets, issuer) };
+    Class { order: date_order(class, sheets), ..class }
+}
+
+/// Print that the recogniser is less sure of than this does not tell the order of dates.
+const LEGIBLE: f32 = 0.9;
+
+/// The order of dates: by custom, unless all dates that can be read only one way are written in the other one.
+fn date_order(class: Class, sheets: &[Sheet]) -> Order {
+    let vocabulary = &*VOCABULARY;
+    let heads = |line: &TextLine| {
+        let print = Squeezed::of(&[line]);
+        vocabulary.united_states.iter().any(|phrase| print.has(phrase))
+    };
+    let is_custom = class.region == Region::NorthAmerica
+        || class.issuer.is_some_and(|issuer| vocabulary.month_first.contains(issuer))
+        || sheets.iter().flat_map(headings).any(heads);
+    let (custom, other) = match is_custom {
+        true => (Order::MonthFirst, Order::DayFirst),
+        false => (Order::DayFirst, Order::MonthFirst),
+    };
+    let lines = sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright && line.confidence > LEGIBLE);
+    let told: Vec<Order> = lines.flat_map(|line| told_orders(&line.text())).collect();
+    // One date may be misread.
+    if told.len() >= 2 && told.iter().all(|order| *order == other) { other } else { custom }
 }
 
 fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
@@ -205,14 +240,14 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let indian = print.has_any(&vocabulary.india);
     for id_type in [IdType::Pan, IdType::VoterId, IdType::Aadhaar] {
         if vocabulary.titles.get(&id_type).is_some_and(|titles| print.has_any(titles)) {
-            return Class { id_type, region: Region::India, issuer: None };
+            return Class { id_type, region: Region::India, ..Class::default() };
         }
     }
     if indian && sheets.iter().flat_map(|sheet| &sheet.lines).any(is_aadhaar_number) {
-        return Class { id_type: IdType::Aadhaar, region: Region::India, issuer: None };
+        return Class { id_type: IdType::Aadhaar, region: Region::India, ..Class::default() };
     }
     if print.has_any(&vocabulary.border) {
-        return Class { id_type: IdType::NationalId, region: Region::Elsewhere, issuer: None };
+        return Class { id_type: IdType::NationalId, region: Region::Elsewhere, ..Class::default() };
     }
     let american = || {
         let titled = print.has_any(&vocabulary.american_titles);
@@ -231,11 +266,11 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
         // Cards for people who do not drive say so in words that hold those of a licence.
         let only_identity = region == Region::NorthAmerica && print.has_any(&vocabulary.identification) && licence < 2;
         let id_type = if only_identity && count(IdType::NationalId) > 0 { IdType::NationalId } else { IdType::DrivingLicence };
-        return Class { id_type, region, issuer: None };
+        return Class { id_type, region, ..Class::default() };
     }
     let region = if indian { Region::India } else { Region::Elsewhere };
     if count(IdType::ResidencePermit) > 0 {
-        return Class { id_type: IdType::ResidencePermit, region, issuer: None };
+        return Class { id_type: IdType::ResidencePermit, region, ..Class::default() };
     }
     let (passport, national_id, visa) = (count(IdType::Passport), count(IdType::NationalId), count(IdType::Visa));
     let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&vocabulary.visa)) {
@@ -256,5 +291,5 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let untitled = id_type == IdType::Unknown && issuer.is_none() && has_american_address(sheets);
     let carded = id_type == IdType::NationalId && print.has_any(&vocabulary.american_cards) && american();
     let region = if region == Region::Elsewhere && (carded || untitled) { Region::NorthAmerica } else { region };
-    Class { id_type, region, issuer: None }
+    Class { id_type, region, ..Class::default() }
 }

@@ -72,6 +72,29 @@ pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Foun
     found
 }
 
+/// In which order the dates of digits in a text are written that can be read only one way: their day is beyond twelve.
+pub(crate) fn told_orders(text: &str) -> Vec<Order> {
+    let tokens = tokens(&with_digits(text));
+    let order_of = |date: &[Token]| {
+        let [a, b, c] = date else { return None };
+        let is_date = (a.n_digits, b.n_digits) == (2, 2) && matches!(c.n_digits, 2 | 4) && b.joined && c.joined;
+        let is_parted_alike = b.separator == c.separator && matches!(b.separator, '/' | '-' | '.');
+        match (a.number?, b.number?) {
+            _ if !is_date || !is_parted_alike => None,
+            (13..=31, 1..=12) => Some(Order::DayFirst),
+            // Nobody writes the month first and parts it with a full stop.
+            (1..=12, 13..=31) if b.separator != '.' => Some(Order::MonthFirst),
+            _ => None,
+        }
+    };
+    tokens.windows(3).filter_map(order_of).collect()
+}
+
+/// Whether a text has a date.
+pub(crate) fn has_date(text: &str) -> bool {
+    !find_dates(text, Order::DayFirst, Century::Near(Date::MIN)).is_empty()
+}
+
 /// The text with letters that look like digits read as those among digits alone, character for character: `I4.10.1989`.
 fn with_digits(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
@@ -355,6 +378,16 @@ mod tests {
         assert_eq!(us("02/01/1957").as_deref(), Some("1957-02-01"));
         assert_eq!(us("21/02/1957").as_deref(), Some("1957-02-21"));
         assert_eq!(us("08311977").as_deref(), Some("1977-08-31"));
+    }
+
+    #[test]
+    fn a_day_beyond_twelve_tells_the_order() {
+        let check = |text: &str, expected: &[Order]| assert_eq!(told_orders(text), expected, "{text}");
+        check("08/25/2014", &[Order::MonthFirst]);
+        check("25.08.2014 03/08/1991", &[Order::DayFirst]);
+        check("08.25.2014", &[]);
+        check("2014/08/25", &[]);
+        check("12 AUG 1991", &[]);
     }
 
     #[test]

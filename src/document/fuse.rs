@@ -30,6 +30,9 @@ const LEAST_BY_ZONE_ALONE: f32 = 0.25;
 /// The same where the zone has no given names, or no surname.
 const LEAST_IN_ONE_PIECE: f32 = 0.75;
 
+/// Two readings of one zone whose trust differs by less contradict each other.
+const NEARLY_AS_TRUSTED: f32 = 0.15;
+
 /// Print is preferred to the zone's letters when its reader is at least so sure.
 const PRINT_IS_SURE: f32 = 0.6;
 
@@ -59,7 +62,9 @@ pub(crate) fn fuse(candidates: Vec<Candidate>) -> Fused {
                     chosen = other;
                 }
             } else {
-                conflict |= other.source != chosen.source && (other.confidence > 0.5 || is_name(name));
+                let is_near =
+                    matches!(name, FieldName::Name | FieldName::DateOfBirth) && trust(&chosen) - trust(&other) < NEARLY_AS_TRUSTED;
+                conflict |= if other.source == chosen.source { is_near } else { other.confidence > 0.5 || is_name(name) };
                 others.push(other);
             }
         }

@@ -36,7 +36,8 @@ pub(crate) fn names_state(line: &TextLine) -> bool {
     NAMES.iter().any(|(_, name)| says(line, name))
 }
 
-fn headings(sheet: &Sheet) -> impl Iterator<Item = &TextLine> {
+/// The lines at the top of a side.
+pub(crate) fn headings(sheet: &Sheet) -> impl Iterator<Item = &TextLine> {
     let lines = || sheet.lines.iter().filter(|line| !line.upright);
     let top = lines().map(|line| line.edges.top).fold(f32::INFINITY, f32::min);
     let bottom = lines().map(|line| line.edges.bottom).fold(f32::NEG_INFINITY, f32::max);

@@ -283,7 +283,8 @@ impl Reader<'_> {
     fn number(&self, places: &Places) -> Option<FieldReading> {
         let field = self.text(&places.number)?;
         let mut reading = self.reading(FieldName::IdNumber, &places.number, names::words(field).replace(' ', ""), Some(Checked::Number))?;
-        if let Some((number, _)) = self.long_number() {
+        // One whose digit does not hold may go on with something else.
+        if let Some((number, true)) = self.long_number() {
             reading.value = number.replace('<', "");
         }
         if let Some(national) = self.spanish_number() {

@@ -141,6 +141,7 @@ pub(crate) fn ends_in_state_and_code(text: &str) -> bool {
         let is_city = end.city.len() >= 3 && end.city.chars().all(|c| c.is_ascii_uppercase() || matches!(c, ' ' | '.' | '\'' | '-'));
         is_city
             && end.code.end == text.len()
+            && text[..end.state.start].ends_with([' ', ',', '('])
             && text[end.state.end..end.code.start].ends_with(' ')
             && PATTERNS.code.is_match(&text[end.code])
     })
@@ -269,6 +270,7 @@ mod tests {
         check("4D LIC MA 12345", false);
         check("TIRANA AL1234", false);
         check("CHARLESTON WV 253011", false);
+        check("BANGKOK 10110", false);
         check("12 ELM STREET", false);
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Whether day or month comes first in dates of digits.
     fn order(&self) -> Order {
-        if self.class.region == Region::NorthAmerica { Order::MonthFirst } else { Order::DayFirst }
+        self.class.order
     }
 }
 

@@ -82,8 +82,8 @@ fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Vec<Ca
     push(FieldName::GivenNames, given, 0.9);
     push(FieldName::Name, both, 0.9);
     push(FieldName::Name, whole, 0.9);
-    let birth = |text: &str| find_date(text, Order::DayFirst, Century::Past(context.today)).filter(|date| *date < context.today).map(iso);
-    let near = |text: &str| find_date(text, Order::DayFirst, Century::Near(context.today)).map(iso);
+    let birth = |text: &str| find_date(text, context.order(), Century::Past(context.today)).filter(|date| *date < context.today).map(iso);
+    let near = |text: &str| find_date(text, context.order(), Century::Near(context.today)).map(iso);
     push(FieldName::DateOfBirth, value("3", &birth), 0.9);
     push(FieldName::PlaceOfBirth, value("3", &birth_place), 0.7);
     push(FieldName::IssueDate, value("4A", &near), 0.85);
@@ -126,7 +126,7 @@ fn fields_by_place(context: &Context<'_>, sheet: &Sheet) -> Vec<Coded> {
     let lines = || sheet.lines.iter().enumerate().filter(|(_, line)| !line.upright);
     let date_of = |line: &TextLine| {
         let text = line.text();
-        find_date(&text, Order::DayFirst, Century::Past(context.today)).filter(|_| text.chars().filter(char::is_ascii_digit).count() >= 6)
+        find_date(&text, context.order(), Century::Past(context.today)).filter(|_| text.chars().filter(char::is_ascii_digit).count() >= 6)
     };
     let field = |code: &str, index: usize| Coded {
         code: code.to_owned(),

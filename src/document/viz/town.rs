@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 
 use crate::document::address::address;
-use crate::document::date::{Century, Order, find_dates};
+use crate::document::date::has_date;
 use crate::document::field::{Candidate, FieldName};
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::has_stopword;
@@ -36,14 +36,13 @@ const STATES: [&str; 6] = ["FRANCE", "DEUTSCHLAND", "ITALIA", "PORTUGAL", "BELGI
 
 /// The address of the first side that has one.
 pub(super) fn read(context: &Context<'_>) -> Option<Candidate> {
-    context.sheets.iter().find_map(|sheet| read_sheet(context, sheet))
+    context.sheets.iter().find_map(read_sheet)
 }
 
-fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Option<Candidate> {
+fn read_sheet(sheet: &Sheet) -> Option<Candidate> {
     let texts: Vec<String> = sheet.lines.iter().map(|line| plain(&line.chars)).collect();
     let lines = || sheet.lines.iter().zip(&texts).filter(|(line, _)| !line.upright && line.confidence > 0.8);
-    let is_date = |text: &str| !find_dates(text, Order::DayFirst, Century::Near(context.today)).is_empty();
-    let is_part = |pattern: &Regex, text: &str| pattern.is_match(text) && !is_date(text) && !has_stopword(text);
+    let is_part = |pattern: &Regex, text: &str| pattern.is_match(text) && !has_date(text) && !has_stopword(text);
     lines().filter(|(_, text)| is_part(&PATTERNS.town, text)).find_map(|(town, _)| {
         let (street, _) = lines().find(|(line, text)| is_near(town, line) && is_part(&PATTERNS.street, text))?;
         let state = lines().find(|(line, text)| {

@@ -20,7 +20,7 @@ pub(super) static MARKS: LazyLock<Marks> = LazyLock::new(|| {
     let regex = |pattern: &str| Regex::new(pattern).expect("the patterns are part of the program and tested");
     Marks {
         birth: regex(
-            r"(?:^3[01]? ?[D0O][O0Q][B8]|(?:\b3[. ]?)?\bD[. ]?[O0Q][. ]?[B8]\b|[3J ]D[O0Q]B|\b3[O0]0?B\b|\bD[O0Q]B|(?:3[. ]*)?DATE OF BIRTH|BIRTH ?DATE|\bBORN|\bDATE DE NAISSANCE|\b3 ?[O0]{2}B?)[ .:]*",
+            r"(?:^3[01]? ?[D0O][O0Q][B8]|(?:\b3[. ]?)?\bD[. ]?[O0Q][. ]?[B8]\b|[3J ]D[O0Q]B|\b3[O0]0?B\b|\bD[O0Q]B|(?:3[. ]*)?DATE OF BIRTH|BIRTH ?DATE|\bBORN|\bDATE DE NAISSANCE|\b3 ?[O0]{2}B\b|^3 ?[O0]{2}$)[ .:]*",
         ),
         issue: regex(r"(?:4 ?[A&][. ]*)?(?:\bI?SS(?:UED?|UE DATE)?\b|[1I]SS|\bISS(?:UED)?|DATE ISSUED|ISSUE DATE|DELIV\.?)[ .:]*"),
         expiry: regex(r"(?:4 ?[B&][. ]*)?(?:\bEXP(?:IRES|IRY|IRATION)?(?: DATE)?|[B ]EXP|\bVALID THRU|\bEX(?:PIR)?\b)[ .:/]*"),

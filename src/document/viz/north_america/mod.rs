@@ -29,7 +29,7 @@ pub(super) fn read(context: &Context<'_>) -> Vec<Candidate> {
 }
 
 fn read_sheet(context: &Context<'_>, sheet: &Sheet) -> Vec<Candidate> {
-    let card = Card { sheet, texts: sheet.lines.iter().map(|line| plain(&line.chars)).collect() };
+    let card = Card { sheet, texts: sheet.lines.iter().map(|line| plain(&line.chars)).collect(), order: context.order() };
     let mut found = Vec::new();
     let mut push = |name, value: String, line: usize, confidence: f32| {
         let line = &sheet.lines[line];
@@ -76,6 +76,8 @@ struct Card<'a> {
     sheet: &'a Sheet,
     /// The lines in capitals and ASCII, character for character.
     texts: Vec<String>,
+    /// Whether day or month comes first in dates.
+    order: Order,
 }
 
 impl Card<'_> {
@@ -119,7 +121,7 @@ impl Card<'_> {
         for (index, line, text) in self.lines() {
             let Some(hit) = mark.find(text) else { continue };
             let rest = line.slice(hit.end(), line.chars.len());
-            if let Some(found) = find_dates(&rest, Order::MonthFirst, century).first().filter(|found| found.start < 12) {
+            if let Some(found) = find_dates(&rest, self.order, century).first().filter(|found| found.start < 12) {
                 return Some((found.date, index));
             }
         }
@@ -130,7 +132,7 @@ impl Card<'_> {
                 let foreign = [&MARKS.birth, &MARKS.issue, &MARKS.expiry].iter().any(|other_mark| other_mark.is_match(&self.texts[other]));
                 if !foreign
                     && let Some(found) =
-                        find_dates(&self.text(other), Order::MonthFirst, century).iter().find(|found| self.is_parted(other, found))
+                        find_dates(&self.text(other), self.order, century).iter().find(|found| self.is_parted(other, found))
                 {
                     return Some((found.date, other));
                 }
@@ -144,7 +146,7 @@ impl Card<'_> {
         let mut dates: Vec<(time::Date, usize)> = self
             .lines()
             .flat_map(|(index, _, _)| {
-                let found = find_dates(&self.text(index), Order::MonthFirst, Century::Past(context.today));
+                let found = find_dates(&self.text(index), self.order, Century::Past(context.today));
                 found.into_iter().filter(|found| self.is_parted(index, found)).map(|found| (found.date, index)).collect::<Vec<_>>()
             })
             .collect();

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-use crate::document::date::{Century, Order, find_dates};
+use crate::document::date::has_date;
 
 use super::super::split_lines::number_line;
 use super::Card;
@@ -48,13 +48,13 @@ impl Card<'_> {
                 .expect("tested")
         });
         // A side without dates is a back, whose numbers are those of the blank card.
-        if !self.lines().any(|(index, ..)| !find_dates(&self.text(index), Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty()) {
+        if !self.lines().any(|(index, ..)| has_date(&self.text(index))) {
             return None;
         }
         let tallest = self.lines().map(|(_, line, _)| line.edges.height()).fold(0.0, f32::max);
         let mut found: Vec<(String, usize)> = Vec::new();
         for (index, line, text) in self.lines() {
-            let is_date = !find_dates(&self.text(index), Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty();
+            let is_date = has_date(&self.text(index));
             if LONE.is_match(text)
                 && !is_date
                 && line.confidence > 0.9
@@ -103,10 +103,7 @@ fn licence_number(value: &str) -> Option<String> {
         kept.pop();
     }
     let number = kept.join(" ");
-    if !find_dates(&number, Order::MonthFirst, Century::Near(time::Date::MIN)).is_empty()
-        && number.len() < 12
-        && number.contains(['-', ' ', '/'])
-    {
+    if has_date(&number) && number.len() < 12 && number.contains(['-', ' ', '/']) {
         return None;
     }
     let alnum = number.chars().filter(char::is_ascii_alphanumeric).count();
