@@ -44,7 +44,7 @@ pub struct Retry {
     #[serde(with = "durations")]
     #[schemars(with = "Vec<String>")]
     pub defer_delays: Vec<Duration>,
-    /// Time after which a job is dead-lettered however often it was deferred.
+    /// Time after which a job is dead-lettered that was deferred at least once for each of `retry.defer_delays`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub give_up_after: Duration,
