@@ -5,7 +5,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::event::rfc3339;
 use crate::failure::Failure;
-use crate::telemetry::TraceContext;
+use crate::telemetry::{TRACE_HEADERS, TraceContext};
 
 /// Names of our headers. A retry copy is a new message, so the broker's own counters start again with it; what a job
 /// has behind it travels in these.
@@ -28,9 +28,6 @@ pub mod header {
 
 /// The pseudo queue of RabbitMQ's direct reply-to; a worker sees a longer name, which leads to the sender alone.
 pub(super) const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
-
-/// Headers of W3C Trace Context, which travel with a job.
-const TRACE_CONTEXT: [&str; 2] = ["traceparent", "tracestate"];
 
 /// Headers that the broker adds and that must not travel on with a copy: they are stuck or start anew across a
 /// republish, differently on 3.10 and 4.x, so nobody should count with them.
@@ -211,7 +208,7 @@ impl Outgoing {
 /// Whether a header of that name holds nothing but what idmill, the broker or a tracer wrote. What a producer put into one of
 /// its own may be anything.
 pub(super) fn is_known(name: &str) -> bool {
-    name.starts_with("x-idmill-") || BROKERS_OWN.contains(&name) || TRACE_CONTEXT.contains(&name)
+    name.starts_with("x-idmill-") || BROKERS_OWN.contains(&name) || TRACE_HEADERS.contains(&name)
 }
 
 /// Whether a `reply_to` leads to the sender's own connection, by the broker's direct reply-to: the routing key of an answer

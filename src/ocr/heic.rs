@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_part_is_larger_than_the_whole_claims() {
-        // The same bytes, whose container says 64 x 64 where 640 x 640 are coded.
+        // The same bytes, whose container says 64 x 64 where 640 x 384 are coded.
         let mut bytes = encoded(&picture(640, 384));
         let file = HeifFile::parse(&bytes).unwrap();
         assert_eq!(file.image_size(file.primary_id).unwrap(), Some((640, 384)));

@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::config::{LogFormat, Telemetry, may_colour};
 
 pub use steps::{Step, StepTimes};
-pub use trace::{SpanExport, TraceContext, trace_id};
+pub use trace::{SpanExport, TRACE_HEADERS, TraceContext, trace_id};
 
 /// Upper bounds of the buckets of every histogram in seconds: from a cached step to a job's whole budget.
 const SECONDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 10.0, 30.0, 120.0];

@@ -23,7 +23,7 @@ use crate::config;
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names of the headers of a trace context, as W3C Trace Context has them.
-const HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+pub const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
 /// Longest header of a trace context that is read: what W3C Trace Context wants to be passed on at least.
 const MAX_HEADER_BYTES: usize = 512;
@@ -82,7 +82,7 @@ impl TraceContext {
     /// Reads the headers with a function from a header's name to its text; one that could not be sent on is left out.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
         let fits = |value: &String| value.len() <= MAX_HEADER_BYTES && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        Self(HEADERS.into_iter().filter_map(|name| Some((name, get(name).filter(fits)?))).collect())
+        Self(TRACE_HEADERS.into_iter().filter_map(|name| Some((name, get(name).filter(fits)?))).collect())
     }
 
     /// The place of a span; empty when no traces are made.
@@ -120,7 +120,7 @@ impl Extractor for TraceContext {
 impl Injector for TraceContext {
     fn set(&mut self, key: &str, value: String) {
         // An empty trace state says nothing.
-        if let Some(name) = HEADERS.into_iter().find(|name| *name == key).filter(|_| !value.is_empty()) {
+        if let Some(name) = TRACE_HEADERS.into_iter().find(|name| *name == key).filter(|_| !value.is_empty()) {
             self.0.push((name, value));
         }
     }
