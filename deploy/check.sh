@@ -157,6 +157,13 @@ refused() {
   grep -qF "$word" "$private/helm.log" || { cat "$private/helm.log" >&2 && fail "the chart refuses $* without naming $word"; }
 }
 
+# checksum_of COMPONENT ARGUMENT...: the checksum of the settings in its pods.
+checksum_of() {
+  local output
+  output=$(render checksum --values deploy/helm/all-on.yaml --show-only "templates/$1.yaml" "${@:2}")
+  sed -n 's/^ *checksum\/settings: //p' "$output"
+}
+
 check_chart() {
   local broker=(--set secrets.brokerUrl.name=broker) least most output version
   "$private/helm" lint --strict --quiet "$chart" "${broker[@]}" 2>"$private/helm.log" >&2 || { cat "$private/helm.log" >&2 && return 1; }
@@ -175,6 +182,16 @@ check_chart() {
   # Shorter than the time-outs that a job waits for.
   refused jobBudgetSeconds "${broker[@]}" --set worker.jobBudgetSeconds=30
   "$idmill" schema settings | python3 deploy/chart-schema.py "$chart/values.schema.json" --check
+
+  # Settings replace the pods that use them, and no others.
+  [ "$(checksum_of api)" = "$(checksum_of api --set settings.storage.timeout=19s)" ] || fail "a setting of the workers replaces the API's pods"
+  [ "$(checksum_of api)" != "$(checksum_of api --set settings.engine.max_pixels=9000000)" ] || fail "the engine's settings do not replace the API's pods"
+  [ "$(checksum_of worker)" != "$(checksum_of worker --set settings.storage.timeout=19s)" ] || fail "a setting of the workers does not replace them"
+  # Without an API nobody is told that there is none.
+  ! grep -q IdmillNoApi "$(render alone "${broker[@]}" --set monitoring.prometheusRule.enabled=true)" || fail "the chart's alerts ask for an API that is not there"
+  # OpenShift names users and groups by itself.
+  ! grep -E 'runAs(User|Group):|fsGroup:' "$(render openshift "${broker[@]}" --set podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null,podSecurityContext.fsGroup=null)" >&2 ||
+    fail "the chart names a user where it should not"
 
   least=$(render least "${broker[@]}")
   most=$(render most --values deploy/helm/all-on.yaml)
@@ -216,9 +233,11 @@ for test in tests["tests"]:
         test["input_series"] += [{"series": series + place, "values": values} for series, values in neighbour.items()]
     test["input_series"] += [{"series": f'rabbitmq_detailed_queue_messages_ready{{queue="idmill.{name}"}}', "values": values}
                              for name, values in (("jobs", "0x99"), ("dead", "9999x99"))]
-    expected = [alert for case in test["alert_rule_test"] for alert in case.get("exp_alerts", [])]
-    for labels in {id(alert["exp_labels"]): alert["exp_labels"] for alert in expected}.values():
-        labels["namespace"] = "production"
+    for case in test["alert_rule_test"]:
+        for alert in case.get("exp_alerts", []):
+            labels = alert["exp_labels"] | {"namespace": "production", "team": "onboarding"}
+            alert["exp_labels"] = labels | ({"pod": "test-idmill-worker-0"} if "instance" in labels else {})
+            alert["exp_annotations"] = alert["exp_annotations"] | {"runbook_url": "https://wiki.example.com/idmill#" + case["alertname"].lower()}
 tests["rule_files"] = [rules.rsplit("/", 1)[-1]]
 yaml.safe_dump(tests, open(rules.replace(".yaml", "_test.yaml"), "w"))
 PYTHON

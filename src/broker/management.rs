@@ -40,7 +40,7 @@ pub struct Binding {
 
 impl Management {
     /// A client for the API at `url`; user, password and virtual host are those of the AMQP URL, unless `url` names a
-    /// user of its own.
+    /// user of its own. The virtual host may stand at its end, as in the URL that KEDA takes.
     ///
     /// # Errors
     /// One of the URLs is none, or the authority's file cannot be read.
@@ -55,6 +55,7 @@ impl Management {
         // What is left of the URL may stand in an error message.
         let stripped = base.set_username("").and_then(|()| base.set_password(None));
         ensure!(stripped.is_ok(), "--management is no URL; expected http://host:15672");
+        drop_vhost(&mut base, &uri.vhost);
         let settings = connector.settings();
         let mut builder = reqwest::Client::builder().timeout(settings.connect_timeout).no_proxy();
         if let Some(path) = &settings.ca_file {
@@ -106,6 +107,18 @@ impl Management {
     }
 }
 
+/// Takes the virtual host off the end of a URL: `http://rabbit:15672/%2f` is how KEDA wants it, and no folder of the API.
+fn drop_vhost(base: &mut Url, vhost: &str) {
+    let mut named = base.clone();
+    named.set_path("");
+    if let Ok(mut segments) = named.path_segments_mut() {
+        segments.push(vhost);
+    }
+    if base.path().eq_ignore_ascii_case(named.path()) {
+        base.set_path("");
+    }
+}
+
 impl Binding {
     /// Whether messages with this key take the binding, on a topic exchange.
     pub fn takes(&self, key: &str) -> bool {
@@ -154,6 +167,21 @@ mod tests {
         assert_eq!(facts_of(&queue), expected);
         // RabbitMQ sends an empty list where there is no policy.
         assert_eq!(facts_of(&json!({"arguments": {}, "effective_policy_definition": [], "policy": ""})), QueueFacts::default());
+    }
+
+    #[test]
+    fn the_virtual_host_is_no_folder() {
+        for (url, vhost, expected) in [
+            ("http://rabbit:15672/%2f", "/", "http://rabbit:15672/"),
+            ("http://rabbit:15672/%2F", "/", "http://rabbit:15672/"),
+            ("http://rabbit:15672/kyc", "kyc", "http://rabbit:15672/"),
+            ("http://rabbit:15672", "/", "http://rabbit:15672/"),
+            ("http://rabbit/management", "/", "http://rabbit/management"),
+        ] {
+            let mut base: Url = url.parse().unwrap();
+            drop_vhost(&mut base, vhost);
+            assert_eq!(base.as_str(), expected);
+        }
     }
 
     #[track_caller]

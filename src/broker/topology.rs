@@ -242,7 +242,7 @@ fn explain(error: lapin::Error, wanted: &Wanted) -> SetUpError {
             "{what} {name} exists with other arguments, and arguments can never be changed: {text}. Delete it when it is empty, or choose another topology.prefix, or set topology.mode to none"
         )),
         Some((NOT_FOUND, _)) => SetUpError::Conflict(format!(
-            "{what} {name} does not exist, and topology.mode is verify: declare it first, or set topology.mode to declare"
+            "{what} {name} does not exist, and topology.mode is verify: declare it first, with the arguments that deploy/README.md lists, or set topology.mode to declare"
         )),
         _ => SetUpError::Unavailable(error),
     }
@@ -281,4 +281,36 @@ fn table(entries: &[(&str, AMQPValue)]) -> FieldTable {
         table.insert((*name).into(), value.clone());
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where workers may not declare, somebody else does, as deploy/README.md says.
+    #[test]
+    fn the_operators_table_has_every_argument() {
+        let runbook = include_str!("../../deploy/README.md");
+        let names = Names::new("idmill");
+        for wanted in dead_letters(&names).into_iter().chain(work(&names, &[Duration::from_secs(5)], 20)) {
+            let (name, said) = match &wanted {
+                Wanted::Exchange(name, kind) => (name, vec![format!("`{}`", format!("{kind:?}").to_lowercase())]),
+                Wanted::Queue(name, arguments) => (name, arguments.inner().iter().map(|(key, value)| shown(key.as_str(), value)).collect()),
+            };
+            let is_row = |line: &&str| line.starts_with(&format!("| `{name}`")) && line.contains(&format!("| {}: ", wanted.kind()));
+            let row = runbook.lines().find(is_row).unwrap_or_else(|| panic!("no row for the {} {name}", wanted.kind()));
+            for argument in said {
+                assert!(row.contains(&argument), "{name}: {argument} is not in {row}");
+            }
+        }
+    }
+
+    fn shown(key: &str, value: &AMQPValue) -> String {
+        match value {
+            AMQPValue::LongString(text) if text.as_bytes().is_empty() => format!("`{key}: \"\"`"),
+            AMQPValue::LongString(text) => format!("`{key}: {text}`"),
+            AMQPValue::LongLongInt(number) => format!("`{key}: {number}`"),
+            other => panic!("{other:?} has no place in the table"),
+        }
+    }
 }

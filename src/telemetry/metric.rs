@@ -18,7 +18,7 @@ macro_rules! names {
 
 names! {
     /// Jobs that came to an end. Labels: outcome (read, failed, retried, deferred, lost) and class, the reason. Each that
-    /// failed is a dead letter.
+    /// failed with a class is a dead letter; with none, its event was told once more from memory.
     describe_counter JOBS = "idmill_jobs_total";
     /// Seconds from delivery to settlement. Label: outcome.
     describe_histogram JOB_SECONDS = "messaging_process_duration_seconds";

@@ -172,6 +172,35 @@ async fn rotated_credentials_are_picked_up_without_a_restart() {
     assert!(users.contains("today") && !users.contains("yesterday"), "{users}");
 }
 
+/// Those of deploy/README.md, as they stand there but for the prefix.
+#[tokio::test]
+async fn a_worker_needs_no_more_rights_than_the_runbook_gives_it() {
+    let play = Play::on(OwnBroker::start()).await;
+    play.broker.ctl(&["add_user", "idmill", "secret"]);
+    let (_, place) = play.stage.amqp_url.rsplit_once('@').expect("an URL with a user");
+    let url = format!("amqp://idmill:secret@{place}");
+    for (n, mode) in ["declare", "verify", "none"].into_iter().enumerate() {
+        let line = include_str!("../../deploy/README.md")
+            .lines()
+            .find(|line| line.starts_with("rabbitmqctl set_permissions") && line.contains("# topology.mode") && line.contains(mode))
+            .expect("a line for each mode");
+        let patterns: Vec<String> =
+            line.split('\'').skip(1).step_by(2).map(|pattern| pattern.replace("idmill", &play.stage.prefix)).collect();
+        let [configure, write, read] = patterns.as_slice() else { panic!("three patterns in {line}") };
+        play.broker.ctl(&["set_permissions", "idmill", configure, write, read]);
+        let worker =
+            play.worker().set("broker.url", &url).set("topology.mode", mode).set("retry.missing_delays", r#"["300ms"]"#).start().await;
+        play.publish(&format!("read-{n}")).await;
+        assert_eq!(play.stage.next_event().await.json()["subject"], format!("read-{n}"), "{mode}: {}", worker.log());
+        // It is held, comes back, and is given up.
+        play.stage.publish(&json!({"id": format!("held-{n}"), "front": "nowhere.jpg"})).await;
+        let failed = play.stage.next_event().await.json();
+        assert_eq!(failed["data"]["failure"]["class"], "image_missing", "{mode}: {}", worker.log());
+        let letter = play.stage.next_message(&play.stage.name("dead"), PATIENCE).await.expect("a dead letter");
+        assert_eq!(letter.json()["id"], format!("held-{n}"));
+    }
+}
+
 /// Waits for something in a worker's log while its broker may be away.
 async fn until_logged(worker: &WorkerProcess, what: &str, condition: impl Fn(&str) -> bool) {
     let start = Instant::now();

@@ -85,7 +85,7 @@ fn topology(parts: &[Part], mode: TopologyMode) -> Vec<Finding> {
             (PartState::Missing, TopologyMode::Verify | TopologyMode::None) => Finding::failure(
                 "topology",
                 format!("{kind} {name} does not exist, and topology.mode keeps workers from making it"),
-                "declare it as README's table of queues says, or set topology.mode to declare for one start",
+                "declare it with the arguments that deploy/README.md lists under RabbitMQ, or set topology.mode to declare for one start",
             ),
             (PartState::Differs(text), TopologyMode::Declare) => Finding::failure(
                 "topology",
@@ -179,7 +179,7 @@ async fn asked(settings: &Settings, connector: &Connector, names: &Names, url: &
         Some(_) | None => Finding::failure(
             "delivery_limit",
             format!("{} has no delivery limit: a job that kills its worker would come back for ever", names.jobs),
-            "declare the queue with x-delivery-limit, or set a policy with delivery-limit",
+            "declare the queue with x-delivery-limit",
         ),
     };
     let timeout = consumer_timeout(settings, jobs.and_then(|jobs| jobs.consumer_timeout));

@@ -94,13 +94,24 @@ reader:
 {{- end }}{{ end }}
 {{- end }}
 
+{{/* Settings as given and as computed. */}}
+{{- define "idmill.settings" -}}
+{{- toJson (mergeOverwrite (deepCopy .Values.settings) (include "idmill.computed" . | fromYaml)) }}
+{{- end }}
+
+{{/* What of them a component looks at: those of the workers do not replace the API's pods, nor the other way round. */}}
+{{- define "idmill.usedSettings" -}}
+{{- $settings := include "idmill.settings" .root | fromJson }}
+{{- toJson (eq .component "api" | ternary (pick $settings "api" "engine" "privacy" "telemetry") (omit $settings "api")) }}
+{{- end }}
+
 {{- define "idmill.toml" -}}
 {{- $computed := include "idmill.computed" . | fromYaml }}
 {{- range $section, $keys := $computed }}{{ range $key, $value := $keys }}
 {{- if and (kindIs "map" (get $.Values.settings $section)) (not (kindIs "map" $value)) (hasKey (get $.Values.settings $section) $key) }}
 {{- fail (printf "settings.%s.%s is computed by the chart: set the value that it comes from (secrets.*, worker.*, api.*)" $section $key) }}
 {{- end }}{{ end }}{{ end }}
-{{- range $section, $keys := mergeOverwrite (deepCopy .Values.settings) $computed }}
+{{- range $section, $keys := include "idmill.settings" . | fromJson }}
 {{- include "idmill.tomlSection" (dict "name" $section "content" $keys) }}
 {{ end }}
 {{- end }}
@@ -155,13 +166,16 @@ limits:
 {{/* What worker and API have in common: a pod's metadata and all that is not its one container. */}}
 {{- define "idmill.podMetadata" -}}
 annotations:
-  # A change of the settings replaces the pods.
-  checksum/settings: {{ include "idmill.toml" .root | sha256sum }}
+  # A change of the settings replaces the pods that use them.
+  checksum/settings: {{ include "idmill.usedSettings" . | sha256sum }}
   {{- with .annotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 labels:
   {{- include "idmill.labels" . | nindent 2 }}
+  {{- with .root.Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "idmill.podSpec" -}}
@@ -176,11 +190,7 @@ imagePullSecrets:
   {{- end }}
 {{- end }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
-  seccompProfile: {type: RuntimeDefault}
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
@@ -229,6 +239,9 @@ securityContext:
 env:
   - {name: IDMILL_CONFIG, value: /etc/idmill/idmill.toml}
   - {name: IDMILL__ENGINE__INSTANCES, value: {{ .engines | int | quote }}}
+  {{- with .env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- with .root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
