@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::failure::{Class, Failure};
+
 /// Limits of a circuit.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -14,6 +16,9 @@ pub struct Limits {
     /// Time between opening and the first probe, and between probes.
     pub probe_interval: Duration,
 }
+
+/// Longest time between two probes, however long the dependency asks for: it may be well before.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Who called: a number that is the same for each attempt of one job.
 pub type Caller = u64;
@@ -52,11 +57,34 @@ pub enum Signal {
     Healthy,
     /// It did not answer, or with a fault that may heal; several of these in a row open the circuit.
     Failed,
+    /// It asks for patience, this long where it says so. As `Failed`, and the next probe waits for as long.
+    Throttled(Duration),
     /// It refuses us: credentials, plan, address. One of these is enough, since no retry heals it.
     Refused,
     /// It refuses this request, for which the one object that was asked for may be the reason as well as our
     /// credentials. As `Refused`, unless it answered before and refuses one caller alone.
     Denied,
+}
+
+impl Signal {
+    /// What a failure says about the dependency that it names; `None` where it names none, or none is at fault.
+    pub fn of(failure: &Failure) -> Option<Self> {
+        failure.dependency?;
+        match failure.class {
+            Class::Unavailable => Some(Self::Failed),
+            Class::Throttled => Some(Self::Throttled(failure.retry_after.unwrap_or_default())),
+            Class::Unauthorised => Some(Self::Refused),
+            Class::Denied => Some(Self::Denied),
+            Class::BadJob
+            | Class::Expired
+            | Class::BadImage
+            | Class::ImageMissing
+            | Class::Rejected
+            | Class::NoData
+            | Class::Internal
+            | Class::DeliveryLimit => None,
+        }
+    }
 }
 
 impl Circuit {
@@ -75,13 +103,14 @@ impl Circuit {
             (_, Failing::Alone(known)) if known == caller => Failing::Alone(caller),
             (_, Failing::Alone(_) | Failing::Several) => Failing::Several,
         };
-        let open = State::Open { probe_at: now + self.limits.probe_interval };
+        let wait = if let Signal::Throttled(wait) = signal { wait.min(LONGEST_WAIT) } else { Duration::ZERO };
+        let open = State::Open { probe_at: now + wait.max(self.limits.probe_interval) };
         self.state = match (self.state, signal) {
             (_, Signal::Healthy) => State::Closed { n_failures: 0 },
             (State::Closed { .. }, Signal::Denied) if self.fails_alone(caller) => self.state,
-            (_, Signal::Refused | Signal::Denied) | (State::Open { .. }, Signal::Failed) => open,
-            (State::Closed { n_failures }, Signal::Failed) if n_failures + 1 >= self.limits.threshold => open,
-            (State::Closed { n_failures }, Signal::Failed) => State::Closed { n_failures: n_failures + 1 },
+            (_, Signal::Refused | Signal::Denied) | (State::Open { .. }, Signal::Failed | Signal::Throttled(_)) => open,
+            (State::Closed { n_failures }, _) if n_failures + 1 >= self.limits.threshold => open,
+            (State::Closed { n_failures }, Signal::Failed | Signal::Throttled(_)) => State::Closed { n_failures: n_failures + 1 },
         };
         was_open != self.is_open()
     }
@@ -173,6 +202,21 @@ mod tests {
         {
             circuit.note(signal, caller, now);
             assert_eq!(circuit.fails_alone(1), alone);
+        }
+    }
+
+    #[test]
+    fn a_probe_waits_for_as_long_as_the_dependency_asks_for_and_not_for_ever() {
+        let now = Instant::now();
+        for (asked, waited) in [(Duration::ZERO, INTERVAL), (10 * INTERVAL, 10 * INTERVAL), (Duration::MAX, LONGEST_WAIT)] {
+            let mut circuit = circuit();
+            for opens in [false, false, true] {
+                assert_eq!(circuit.note(Signal::Throttled(asked), 1, now), opens);
+            }
+            assert_eq!(circuit.probe_at(), Some(now + waited));
+            circuit.probe_started(now + waited);
+            circuit.note(Signal::Throttled(asked), 1, now + waited);
+            assert_eq!(circuit.probe_at(), Some(now + 2 * waited));
         }
     }
 

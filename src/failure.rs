@@ -19,15 +19,17 @@ pub enum Class {
     Expired,
     /// The object is no image that can be read: too large, not an image, corrupt, too many pixels.
     BadImage,
-    /// The object is not there, the upload may still be on its way; or the store denies access to it alone.
+    /// The object is not there, the upload may still be on its way.
     ImageMissing,
+    /// A dependency denies what this job asks for, and may give it to others: either the job or we are at fault.
+    Denied,
     /// The OCR service refuses the document (400, 413, 415, 422).
     Rejected,
     /// The document was read and no field was found.
     NoData,
     /// A dependency does not answer or answers with a fault that may heal.
     Unavailable,
-    /// A dependency asks for patience.
+    /// A dependency asks for patience, or no engine was free for a long time.
     Throttled,
     /// A dependency refuses our credentials: a matter of configuration, not of the job.
     Unauthorised,
@@ -39,11 +41,12 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of the declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BadJob,
         Self::Expired,
         Self::BadImage,
         Self::ImageMissing,
+        Self::Denied,
         Self::Rejected,
         Self::NoData,
         Self::Unavailable,
@@ -60,6 +63,7 @@ impl Class {
             Self::Expired => "expired",
             Self::BadImage => "bad_image",
             Self::ImageMissing => "image_missing",
+            Self::Denied => "denied",
             Self::Rejected => "rejected",
             Self::NoData => "no_data",
             Self::Unavailable => "unavailable",
@@ -103,8 +107,7 @@ impl Dependency {
 pub struct Failure {
     /// What happens to the job.
     pub class: Class,
-    /// Which dependency is at fault, for `Unavailable`, `Throttled` and `Unauthorised`; for `ImageMissing` the store, where it
-    /// denies access instead of saying that there is no such object.
+    /// Which dependency is at fault, or may be, for `Denied`, `Unavailable`, `Throttled` and `Unauthorised`.
     pub dependency: Option<Dependency>,
     /// A short sentence without any document content.
     pub reason: String,

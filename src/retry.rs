@@ -69,7 +69,7 @@ pub enum Verdict {
 pub fn decide(failure: &Failure, history: History, schedule: &Schedule) -> Verdict {
     match failure.class {
         Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::DeliveryLimit => Verdict::DeadLetter,
-        Class::ImageMissing => climb(&schedule.missing_delays, history.attempt),
+        Class::ImageMissing | Class::Denied => climb(&schedule.missing_delays, history.attempt),
         Class::Unavailable | Class::Internal => climb(&schedule.delays, history.attempt),
         Class::Throttled | Class::Unauthorised => defer(history, schedule, failure.retry_after),
     }
@@ -138,6 +138,8 @@ mod tests {
         check(Class::Unavailable, history(4, 0, 0), Verdict::DeadLetter);
         check(Class::ImageMissing, history(2, 0, 0), Verdict::Retry { delay: Duration::from_secs(5), attempt: 3 });
         check(Class::ImageMissing, history(3, 0, 0), Verdict::DeadLetter);
+        check(Class::Denied, history(1, 0, 0), Verdict::Retry { delay: Duration::from_secs(1), attempt: 2 });
+        check(Class::Denied, history(3, 0, 0), Verdict::DeadLetter);
     }
 
     #[test]
@@ -168,6 +170,7 @@ mod tests {
             Class::Expired,
             Class::BadImage,
             Class::ImageMissing,
+            Class::Denied,
             Class::Rejected,
             Class::NoData,
             Class::Unavailable,

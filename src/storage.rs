@@ -107,7 +107,7 @@ impl Storage {
         let Err(error) = sent else { return Ok(()) };
         match error.raw_response().map(|raw| raw.status().as_u16()) {
             Some(403) => bail!("failed to upload to S3: it denies access (403); check credentials, and that they have s3:PutObject"),
-            _ => bail!("failed to upload to S3: {}", classify(&error).reason),
+            _ => bail!("failed to upload to S3: {}", self.classify(&error, &self.settings.bucket).reason),
         }
     }
 
@@ -123,15 +123,13 @@ impl Storage {
         };
         let Err(error) = answer else { return (Ok(()), None) };
         let date = error.raw_response().and_then(|raw| raw.headers().get("date")).and_then(parse_http_date);
-        let failure = classify(&error);
+        let failure = self.classify(&error, bucket);
         let outcome = match failure.class {
             // Whoever is no object store answers 404 too, in words of its own.
             Class::ImageMissing if error.code().is_none() => {
                 Err(Failure::of(Dependency::Storage, Class::Unavailable, "what answers (404) does not speak like an object store"))
             }
-            // For one object a denial may mean that it is missing; asked on purpose for what is missing, it means that we see
-            // nothing.
-            Class::ImageMissing if failure.dependency.is_none() => Ok(()),
+            Class::ImageMissing => Ok(()),
             _ => Err(failure),
         };
         (outcome, date)
@@ -143,7 +141,8 @@ impl Storage {
         let (timeout, started) = (self.settings.timeout, Instant::now());
         let overdue =
             move || Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store took longer than {timeout:?}"));
-        let request = self.client.get_object().bucket(bucket).key(key.as_str()).send().map_err(|error| classify(&error));
+        let request = self.client.get_object().bucket(bucket).key(key.as_str()).send();
+        let request = request.map_err(|error| self.classify(&error, bucket));
         let span = tracing::info_span!("S3 GetObject", otel.kind = "client", rpc.system = "aws-api");
         let object = tokio::time::timeout(timeout, request).instrument(span).await.map_err(|_| overdue())??;
         let left = timeout.saturating_sub(started.elapsed());
@@ -175,55 +174,73 @@ impl Storage {
         });
         Ok(OpenImage { len, chunks: chunks.boxed() })
     }
+
+    /// The one place where the store's errors become ours. No key and no bucket of the job is in the words.
+    fn classify<E: ProvideErrorMetadata>(&self, error: &SdkError<E>, bucket: &str) -> Failure {
+        match error {
+            SdkError::ServiceError(answer) => {
+                let (status, code) = (answer.raw().status().as_u16(), answer.err().code().unwrap_or_default());
+                failure_of_answer(status, code, bucket == self.settings.bucket)
+            }
+            _ => failure_without_answer(error),
+        }
+    }
 }
 
-/// The one place where the store's errors become ours. No key and no bucket of the job is in the words.
-fn classify<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Failure {
-    let SdkError::ServiceError(answer) = error else {
-        let what = match error {
-            SdkError::TimeoutError(_) => "did not answer in time",
-            SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|error| lacks_credentials(error)) => {
-                return Failure::of(
-                    Dependency::Storage,
-                    Class::Unauthorised,
-                    "there are no credentials for the object store: set storage.credentials_file, or give the process an identity",
-                );
-            }
-            SdkError::DispatchFailure(_) => "cannot be reached",
-            SdkError::ConstructionFailure(_) => {
-                return Failure::of(
-                    Dependency::Storage,
-                    Class::Unauthorised,
-                    "no request to the object store could be made: check region and credentials",
-                );
-            }
-            _ => "sent an answer that makes no sense",
-        };
-        return Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store {what}"));
-    };
-    let status = answer.raw().status().as_u16();
-    let code = answer.err().code().unwrap_or_default();
+/// What an answer of the store means for the job; `own_bucket` tells whether the bucket is that of the settings.
+fn failure_of_answer(status: u16, code: &str, own_bucket: bool) -> Failure {
+    let of = |class, reason: String| Failure::of(Dependency::Storage, class, reason);
+    // Codes are words of the store's own vocabulary; whatever does not look like one is left out.
+    let is_a_word = (1..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    let answer = if is_a_word { format!("{status}, {code}") } else { status.to_string() };
     match (status, code) {
-        (404, "NoSuchBucket") => Failure::of(Dependency::Storage, Class::Unauthorised, "the bucket does not exist: check storage.bucket"),
-        (404, _) => Failure::new(Class::ImageMissing, "the object does not exist"),
-        (429, _) | (503, "SlowDown") => {
-            Failure::of(Dependency::Storage, Class::Throttled, format!("the object store asks to slow down ({status})"))
+        (301, _) | (_, "NoSuchBucket" | "InvalidBucketName") if own_bucket => {
+            of(Class::Unauthorised, format!("the bucket does not exist there ({answer}): check storage.bucket and storage.region"))
         }
-        (408 | 500..=599, _) => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
-        // What S3 answers for a missing object when s3:ListBucket is not granted, and to whom may not read it: the worker
-        // tells the two apart by what becomes of other objects.
-        (403, "AccessDenied") => Failure::of(
-            Dependency::Storage,
-            Class::ImageMissing,
-            "the object store denies access (403): the object is missing and s3:ListBucket is not granted, or credentials or bucket policy do not let us read it",
+        (301, _) | (_, "NoSuchBucket" | "InvalidBucketName") => {
+            of(Class::Denied, format!("the bucket that the job names does not exist there ({answer}): check storage.allowed_buckets"))
+        }
+        (404, _) => Failure::new(Class::ImageMissing, "the object does not exist"),
+        (429, _) | (503, "SlowDown") => of(Class::Throttled, format!("the object store asks to slow down ({answer})")),
+        // About us, whatever is asked for. The first is what S3 answers for another region than the bucket's.
+        (
+            _,
+            "AuthorizationHeaderMalformed" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken"
+            | "RequestTimeTooSkewed",
+        )
+        | (401, _) => of(Class::Unauthorised, format!("the object store refuses us ({answer}): check credentials, region and clock")),
+        // About the key alone: Amazon's, and that of MinIO, which takes no `a//b`.
+        (400, "KeyTooLongError" | "InvalidURI" | "XMinioInvalidObjectName") => {
+            Failure::new(Class::BadJob, format!("the object store takes no such object key ({answer})"))
+        }
+        // The object lies in an archive: whoever is told so may read.
+        (403, "InvalidObjectState") => {
+            Failure::new(Class::Denied, format!("the object is archived ({answer}): restore it, then replay the job"))
+        }
+        (403, "AccessDenied") => of(
+            Class::Denied,
+            "the object store denies access (403): the object is missing and s3:ListBucket is not granted, or credentials or bucket policy do not let us read it".into(),
         ),
-        (301 | 400 | 401 | 403, _) => Failure::of(
-            Dependency::Storage,
-            Class::Unauthorised,
-            format!("the object store refuses us ({status}): check credentials, region and bucket policy"),
-        ),
-        _ => Failure::of(Dependency::Storage, Class::Unavailable, format!("the object store answered {status}")),
+        // A key of encryption that is not ours, a policy, a proxy: this object, or all of them.
+        (400 | 403, _) => of(Class::Denied, format!("the object store denies the object ({answer}): check it, and credentials and bucket policy")),
+        _ => of(Class::Unavailable, format!("the object store answered {answer}")),
     }
+}
+
+fn failure_without_answer<E>(error: &SdkError<E>) -> Failure {
+    let (class, what) = match error {
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(|error| lacks_credentials(error)) => (
+            Class::Unauthorised,
+            "there are no credentials for the object store: set storage.credentials_file, or give the process an identity",
+        ),
+        SdkError::ConstructionFailure(_) => {
+            (Class::Unauthorised, "no request to the object store could be made: check region and credentials")
+        }
+        SdkError::TimeoutError(_) => (Class::Unavailable, "the object store did not answer in time"),
+        SdkError::DispatchFailure(_) => (Class::Unavailable, "the object store cannot be reached"),
+        _ => (Class::Unavailable, "the object store sent an answer that makes no sense"),
+    };
+    Failure::of(Dependency::Storage, class, what)
 }
 
 /// Whether nobody had credentials to sign the request with, which the SDK reports like a connection that failed.
@@ -266,6 +283,42 @@ mod tests {
     use futures_util::TryStreamExt;
 
     use super::*;
+
+    #[test]
+    fn what_is_about_us_opens_the_circuit_and_what_is_about_one_object_does_not() {
+        let class = |status, code, own_bucket| {
+            let failure = failure_of_answer(status, code, own_bucket);
+            assert_eq!(failure.dependency.is_none(), matches!(failure.class, Class::BadJob | Class::ImageMissing), "{status} {code}");
+            failure.class
+        };
+        for (status, code, expected) in [
+            (400, "AuthorizationHeaderMalformed", Class::Unauthorised),
+            (400, "ExpiredToken", Class::Unauthorised),
+            (401, "", Class::Unauthorised),
+            (403, "InvalidAccessKeyId", Class::Unauthorised),
+            (403, "SignatureDoesNotMatch", Class::Unauthorised),
+            (403, "RequestTimeTooSkewed", Class::Unauthorised),
+            (400, "XMinioInvalidObjectName", Class::BadJob),
+            (400, "KeyTooLongError", Class::BadJob),
+            (400, "InvalidRequest", Class::Denied),
+            (400, "KMS.DisabledException", Class::Denied),
+            (403, "AccessDenied", Class::Denied),
+            (403, "", Class::Denied),
+            (404, "NoSuchKey", Class::ImageMissing),
+            (429, "", Class::Throttled),
+            (503, "SlowDown", Class::Throttled),
+            (500, "InternalError", Class::Unavailable),
+        ] {
+            assert_eq!(class(status, code, true), expected, "{status} {code}");
+        }
+        for (status, code) in [(301, "PermanentRedirect"), (404, "NoSuchBucket")] {
+            assert_eq!((class(status, code, true), class(status, code, false)), (Class::Unauthorised, Class::Denied), "{status}");
+        }
+        let archived = failure_of_answer(403, "InvalidObjectState", true);
+        assert_eq!((archived.class, archived.dependency), (Class::Denied, None), "the store is well");
+        assert!(archived.reason.contains("(403, InvalidObjectState)"), "{}", archived.reason);
+        assert!(!failure_of_answer(403, "no word: jane-doe.jpg", true).reason.contains("jane"));
+    }
 
     /// A store at the listener, with `timeout` for an object, and the folder of its credentials.
     async fn store_at(listener: &TcpListener, timeout: Duration) -> (Storage, tempfile::TempDir) {

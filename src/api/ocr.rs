@@ -246,6 +246,7 @@ fn error_of(failure: &Failure) -> ApiError {
         Class::BadJob
         | Class::Expired
         | Class::ImageMissing
+        | Class::Denied
         | Class::Rejected
         | Class::Unavailable
         | Class::Throttled

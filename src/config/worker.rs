@@ -14,7 +14,8 @@ pub struct Worker {
     /// Jobs in flight at once, which is also the prefetch; 0 takes two per engine, or 32 when only the remote
     /// reader is used.
     pub concurrency: u16,
-    /// Time that all steps of one job may take together; must stay well below the broker's `consumer_timeout`.
+    /// Time that all steps of one job may take together, and as much for its wait for an engine; both must stay well below the
+    /// broker's `consumer_timeout`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub job_budget: Duration,

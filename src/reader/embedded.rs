@@ -30,6 +30,8 @@ pub struct EmbeddedReader {
     /// Kept for its end.
     _opening: Arc<Opening>,
     n_instances: usize,
+    /// Longest wait for an engine.
+    patience: Duration,
     /// The keys that may have signed Aadhaar codes.
     aadhaar_keys: Arc<[SignerKey]>,
 }
@@ -58,7 +60,13 @@ impl EmbeddedReader {
             })
         };
         let opening = Arc::new(Opening((1..n_instances).map(open_another).collect()));
-        Ok(Self { pool, permits, _opening: opening, n_instances, aadhaar_keys })
+        Ok(Self { pool, permits, _opening: opening, n_instances, patience: Duration::MAX, aadhaar_keys })
+    }
+
+    /// The same reader for documents that come again: one that waits for an engine for that long is put off.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// How many documents are read at the same time.
@@ -69,10 +77,10 @@ impl EmbeddedReader {
     /// Reads one document on a blocking thread, waiting for an idle engine without holding one.
     ///
     /// # Errors
-    /// `BadImage` names the side at fault; `Internal` is ours.
+    /// `BadImage` names the side at fault; `Internal` is ours; `Throttled` where no engine was free in time.
     pub async fn read(&self, front: Bytes, back: Option<Bytes>, steps: &mut StepTimes) -> Result<Reading, Failure> {
         let internal = |what: &str| Failure::new(Class::Internal, what);
-        let permit = self.wait_for_an_engine(steps).await.ok_or_else(|| internal("the reader is closed"))?;
+        let permit = self.wait_for_an_engine(steps).await?;
         let reader = self.clone();
         let span = tracing::info_span!("read document");
         let reading = tokio::task::spawn_blocking(move || {
@@ -95,13 +103,21 @@ impl EmbeddedReader {
         Ok(document::in_original_frame(read.reading, &read.pages))
     }
 
-    async fn wait_for_an_engine(&self, steps: &mut StepTimes) -> Option<OwnedSemaphorePermit> {
+    async fn wait_for_an_engine(&self, steps: &mut StepTimes) -> Result<OwnedSemaphorePermit, Failure> {
         let started = Instant::now();
         let waiting = Waiting::start();
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        steps.waits(true);
+        let permit = tokio::time::timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await;
+        steps.waits(false);
         drop(waiting);
         steps.add(Step::Wait, started.elapsed());
-        permit
+        match permit {
+            Ok(permit) => permit.map_err(|_| Failure::new(Class::Internal, "the reader is closed")),
+            Err(_) => {
+                let reason = format!("no engine was free within {:?}: worker.concurrency is too high for engine.instances", self.patience);
+                Err(Failure::new(Class::Throttled, reason))
+            }
+        }
     }
 
     /// Reads one document on the calling thread, waiting for an idle engine.

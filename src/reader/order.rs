@@ -47,7 +47,8 @@ impl Reader {
     /// What keeps one of them from being opened; the message names the setting.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
         let max_image_bytes = settings.storage.max_object_bytes;
-        let embedded = || EmbeddedReader::open(&settings.engine);
+        // The broker takes back what is kept for too long, and a queue for engines is no fault of the job.
+        let embedded = || anyhow::Ok(EmbeddedReader::open(&settings.engine)?.with_patience(settings.worker.job_budget));
         let remote = || RemoteReader::new(&settings.reader.remote, max_image_bytes);
         let limits = Limits { threshold: settings.retry.circuit_threshold.max(1), probe_interval: settings.retry.probe_interval };
         let one_of_two = |meanwhile| anyhow::Ok(OneOfTwo { remote: remote()?, circuit: Mutex::new(Circuit::new(limits)), meanwhile });
@@ -85,6 +86,7 @@ impl Reader {
             Order::Embedded(embedded) => self.read_embedded(embedded, front, back, steps).await,
             Order::Remote(remote) => ask(remote, front, back, steps).await,
             Order::RemoteThenEmbedded { remote, embedded } => match remote.ask(front, back, steps).await {
+                Some(Err(failure)) if is_worth_another_reader(&failure) => self.read_embedded(embedded, front, back, steps).await,
                 Some(outcome) => outcome,
                 None => self.read_embedded(embedded, front, back, steps).await,
             },
@@ -166,6 +168,11 @@ impl OneOfTwo {
     }
 }
 
+/// Whether the hosted API turned the document away without a look at it. A store that does keeps its name in the failure.
+fn is_worth_another_reader(failure: &Failure) -> bool {
+    failure.dependency.is_none() && matches!(failure.class, Class::Denied | Class::Throttled)
+}
+
 /// The engine inside made nothing of the document, and the hosted API is out of order: the document waits for it, and
 /// burns no attempt.
 fn out_of_order() -> Failure {
@@ -207,10 +214,18 @@ fn signal_of(outcome: &Result<Reading, Failure>) -> Option<Signal> {
     };
     match failure.class {
         Class::Rejected | Class::NoData => Some(Signal::Healthy),
-        Class::Unavailable if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Failed),
-        Class::Throttled | Class::Unauthorised if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Refused),
-        Class::Unavailable | Class::Throttled | Class::Unauthorised => None,
-        Class::BadJob | Class::Expired | Class::BadImage | Class::ImageMissing | Class::Internal | Class::DeliveryLimit => None,
+        // Who is denied alone is not known here: the document is at fault until several are.
+        Class::Denied if failure.dependency == Some(Dependency::Ocr) => Some(Signal::Failed),
+        Class::BadJob
+        | Class::Expired
+        | Class::BadImage
+        | Class::ImageMissing
+        | Class::Denied
+        | Class::Unavailable
+        | Class::Throttled
+        | Class::Unauthorised
+        | Class::Internal
+        | Class::DeliveryLimit => Signal::of(failure).filter(|_| failure.dependency == Some(Dependency::Ocr)),
     }
 }
 
@@ -242,6 +257,8 @@ mod tests {
     fn only_the_apis_own_faults_count_against_it() {
         let of = |dependency, class| signal_of(&Err(Failure::of(dependency, class, "")));
         assert_eq!(of(Dependency::Ocr, Class::Unauthorised), Some(Signal::Refused));
+        assert_eq!((of(Dependency::Ocr, Class::Denied), of(Dependency::Storage, Class::Denied)), (Some(Signal::Failed), None));
+        assert_eq!(of(Dependency::Ocr, Class::Throttled), Some(Signal::Throttled(Duration::ZERO)));
         assert_eq!(of(Dependency::Storage, Class::Unavailable), None);
         assert_eq!(signal_of(&Err(Failure::new(Class::Rejected, ""))), Some(Signal::Healthy));
         assert_eq!(signal_of(&Err(Failure::new(Class::BadImage, ""))), None);

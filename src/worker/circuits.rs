@@ -93,27 +93,24 @@ fn signals_of(failure: Option<&Failure>, reads_remotely: bool) -> Vec<(Dependenc
         [(Dependency::Storage, Signal::Healthy)].into_iter().chain(ocr).collect()
     };
     let Some(failure) = failure else { return all_well() };
-    let own = match (failure.class, failure.dependency) {
-        (Class::Rejected | Class::NoData, _) => return all_well(),
-        (Class::Unavailable, Some(dependency)) => Some((dependency, Signal::Failed)),
-        (Class::Unauthorised, Some(dependency)) => Some((dependency, Signal::Refused)),
-        (Class::ImageMissing, Some(dependency)) => Some((dependency, Signal::Denied)),
-        (Class::ImageMissing, None) => Some((Dependency::Storage, Signal::Healthy)),
-        (
-            Class::BadJob
-            | Class::Expired
-            | Class::BadImage
-            | Class::Throttled
-            | Class::Internal
-            | Class::DeliveryLimit
-            | Class::Unavailable
-            | Class::Unauthorised,
-            _,
-        ) => None,
-    };
+    let own = failure.dependency.zip(Signal::of(failure));
     // Whoever got as far as the OCR call had the images.
-    let had_images = (failure.dependency == Some(Dependency::Ocr)).then_some((Dependency::Storage, Signal::Healthy));
-    own.into_iter().chain(had_images).collect()
+    let store_is_well = match failure.class {
+        Class::Rejected | Class::NoData => return all_well(),
+        // The store answered, and what it said is about the object.
+        Class::ImageMissing => true,
+        Class::Denied if failure.dependency.is_none() => true,
+        Class::BadJob
+        | Class::Expired
+        | Class::BadImage
+        | Class::Denied
+        | Class::Unavailable
+        | Class::Throttled
+        | Class::Unauthorised
+        | Class::Internal
+        | Class::DeliveryLimit => failure.dependency == Some(Dependency::Ocr),
+    };
+    own.into_iter().chain(store_is_well.then_some((Dependency::Storage, Signal::Healthy))).collect()
 }
 
 fn index(dependency: Dependency) -> usize {
@@ -126,12 +123,14 @@ fn index(dependency: Dependency) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_failure_speaks_for_and_against_the_dependencies_it_met() {
         use Dependency::{Ocr, Storage};
-        use Signal::{Denied, Failed, Healthy, Refused};
+        use Signal::{Denied, Failed, Healthy, Refused, Throttled};
         let check = |class, dependency, expected: &[(Dependency, Signal)]| {
             let failure = Failure { dependency, ..Failure::new(class, "") };
             assert_eq!(signals_of(Some(&failure), true), expected, "{class:?} of {dependency:?}");
@@ -140,11 +139,14 @@ mod tests {
             check(class, None, &[]);
         }
         check(Class::ImageMissing, None, &[(Storage, Healthy)]);
-        check(Class::ImageMissing, Some(Storage), &[(Storage, Denied)]);
+        check(Class::Denied, None, &[(Storage, Healthy)]);
+        check(Class::Denied, Some(Storage), &[(Storage, Denied)]);
+        check(Class::Denied, Some(Ocr), &[(Ocr, Denied), (Storage, Healthy)]);
         check(Class::Unavailable, Some(Storage), &[(Storage, Failed)]);
         check(Class::Unauthorised, Some(Storage), &[(Storage, Refused)]);
-        check(Class::Throttled, Some(Storage), &[]);
-        check(Class::Throttled, Some(Ocr), &[(Storage, Healthy)]);
+        check(Class::Throttled, None, &[]);
+        check(Class::Throttled, Some(Storage), &[(Storage, Throttled(Duration::ZERO))]);
+        check(Class::Throttled, Some(Ocr), &[(Ocr, Throttled(Duration::ZERO)), (Storage, Healthy)]);
         check(Class::Unavailable, Some(Ocr), &[(Ocr, Failed), (Storage, Healthy)]);
         check(Class::Unauthorised, Some(Ocr), &[(Ocr, Refused), (Storage, Healthy)]);
         for failure in [None, Some(Failure::new(Class::Rejected, "")), Some(Failure::new(Class::NoData, ""))] {

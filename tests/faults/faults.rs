@@ -88,7 +88,7 @@ pub(crate) fn draw(n_faults: usize, seed: u64, cluster: bool) -> (Vec<Fault>, Ve
         for mode in [answered(STORE_FAULT), answered(STORE_SLOW_DOWN), Mode::Truncate(TRUNCATED_AFTER)] {
             faults.push(Fault::Link(Link::Store, mode, lasting(chance, 500..5_000)));
         }
-        for answer in [Answer::Status(500), Answer::Status(401), Answer::Throttle, Answer::Hang, Answer::CutBody] {
+        for answer in [Answer::Status(500), Answer::Status(401), Answer::Throttle(1), Answer::Hang, Answer::CutBody] {
             let share = if chance.bool() { 1.0 } else { 0.5 };
             faults.push(Fault::Ocr(answer, share, lasting(chance, 500..6_000)));
         }

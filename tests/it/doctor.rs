@@ -139,7 +139,7 @@ async fn a_store_that_is_gone_or_refuses_us_or_misses_a_bucket_is_told_apart() {
     let wrong = home.path().join("credentials");
     std::fs::write(&wrong, "idmill\nhunter2\n").unwrap();
     let refused = doctor(&stage).set("storage.credentials_file", wrong.to_str().unwrap()).run().expect_code(1);
-    check(&refused, "storage", "failure", "refuses us (403)");
+    check(&refused, "storage", "failure", "refuses us (403, SignatureDoesNotMatch)");
     assert!(!refused.stdout().contains("hunter2"));
     let other = doctor(&stage).set("storage.allowed_buckets", "other,nowhere").run().expect_code(1);
     let statuses: Vec<_> = findings(&other, "storage").into_iter().map(|(status, _)| status).collect();
@@ -156,7 +156,9 @@ async fn a_store_that_is_gone_or_refuses_us_or_misses_a_bucket_is_told_apart() {
         (StatusCode::FORBIDDEN, [("content-type", "application/xml")], body)
     }))
     .await;
-    check(&doctor(&stage).set("storage.endpoint", &denying).run().expect_code(1), "storage", "failure", "denies access (403)");
+    let denied = doctor(&stage).set("storage.endpoint", &denying).run().expect_code(1);
+    check(&denied, "storage", "failure", "denies access (403)");
+    assert!(denied.stdout().contains("grant s3:GetObject and s3:ListBucket"), "{}", denied.stdout());
     let website = start(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "<html>no such page</html>") })).await;
     let stranger = doctor(&stage).set("storage.endpoint", &website).run().expect_code(1);
     check(&stranger, "storage", "failure", "does not speak like an object store");

@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use idmill::config;
+use idmill::failure::Class;
+use idmill::reader::EmbeddedReader;
+use idmill::telemetry::StepTimes;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -67,6 +71,19 @@ fn the_code_on_an_aadhaar_cards_back_is_read() {
         assert_eq!(answer["details"]["address"]["source"], "qr", "{id}");
         assert_eq!(answer["details"]["signals"]["back.codes"], serde_json::json!(["qr"]), "{id}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_waits_too_long_for_an_engine_is_put_off() {
+    let dir = Some(environment("IDMILL__ENGINE__DIR").into());
+    let settings = config::Engine { dir, instances: 1, ..config::Engine::default() };
+    let reader = EmbeddedReader::open(&settings).expect("engine").with_patience(std::time::Duration::from_millis(20));
+    let front = bytes::Bytes::from(std::fs::read(specimens("clean").join("passport-1/front.jpg")).expect("specimen"));
+    let (mut first, mut second) = (StepTimes::default(), StepTimes::default());
+    let (read, put_off) = tokio::join!(reader.read(front.clone(), None, &mut first), reader.read(front.clone(), None, &mut second));
+    assert!(read.is_ok());
+    // What a throttled job gets: another try, and no attempt burned.
+    assert_eq!(put_off.expect_err("there is one engine").class, Class::Throttled);
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub(crate) enum Answer {
     Well,
     /// With this status and nothing else.
     Status(u16),
-    /// 429, with the seconds to wait.
-    Throttle,
+    /// 429, with these seconds to wait.
+    Throttle(u16),
     /// Not at all, for as long as this lasts.
     Hang,
     /// With a body that breaks off.
@@ -62,7 +62,7 @@ impl HostedApi {
             n_calls: AtomicUsize::new(0),
             n_answered: AtomicUsize::new(0),
         });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&state));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = listener.local_addr().expect("address").to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -95,7 +95,7 @@ async fn answer(State(told): State<Arc<Told>>, body: Bytes) -> Response {
             read(&body)
         }
         Answer::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
-        Answer::Throttle => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response(),
+        Answer::Throttle(seconds) => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response(),
         Answer::Hang => {
             let _ = told.answer.subscribe().wait_for(|(answer, _)| *answer != Answer::Hang).await;
             StatusCode::BAD_GATEWAY.into_response()

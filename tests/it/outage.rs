@@ -14,6 +14,10 @@ use crate::worker::n_ended;
 /// S3's refusal of one object, which is also its answer to a missing one where s3:ListBucket is not granted.
 const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 50\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied</Code><Message/></Error>";
 
+/// S3's answer for an object that was moved to an archive, and MinIO's for a key that it takes for none.
+const ARCHIVED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 56\r\nConnection: close\r\n\r\n<Error><Code>InvalidObjectState</Code><Message/></Error>";
+const BAD_NAME: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\nContent-Length: 61\r\nConnection: close\r\n\r\n<Error><Code>XMinioInvalidObjectName</Code><Message/></Error>";
+
 /// Ten minutes in the scale of this test, one to fifty: every delay and interval is a fiftieth of its default.
 const TEN_MINUTES: Duration = Duration::from_secs(12);
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -146,7 +150,7 @@ async fn a_hosted_api_that_asks_for_patience_burns_no_attempt() {
     let front = stage.upload("front.jpg", image(b"a fictional document")).await;
     let worker =
         stage.worker().reads_remotely(&api.address).set("retry.delays", "50ms").set("retry.defer_delays", "50ms,1s,1500ms").start().await;
-    api.set(Answer::Throttle, 1.0);
+    api.set(Answer::Throttle(1), 1.0);
     stage.publish(&json!({"id": "job", "front": front})).await;
     stage.until("it is put off again and again", async || n_ended(&worker.log(), "deferred") >= 3).await;
     assert!(worker.log().contains(r#""delay_ms":1000"#), "as long as the API asked for: {}", worker.log());
@@ -154,7 +158,6 @@ async fn a_hosted_api_that_asks_for_patience_burns_no_attempt() {
     assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
     stage.until("it is settled", async || n_ended(&worker.log(), "read") == 1).await;
     assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned, though the ladder has one rung");
-    assert!(!worker.log().contains("the circuit of a dependency opened"), "others are still taken");
     assert!(worker.log().lines().filter(|line| line.contains(r#""job.id":"job""#)).all(|line| !line.contains(r#""attempt":2"#)));
 }
 
@@ -179,7 +182,7 @@ async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
     store.set(Mode::Answer { to: "nowhere.jpg", with: DENIED });
     stage.publish(&json!({"id": "nowhere", "front": stage.key("nowhere.jpg")})).await;
     let letter = stage.next_dead_letter().await;
-    assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("image_missing", "3"));
+    assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), ("denied", "3"));
     let reason = letter.header("x-idmill-reason");
     assert!(reason.contains("s3:ListBucket") && reason.contains("bucket policy"), "{reason}");
     assert!(!worker.log().contains("the circuit of a dependency opened"));
@@ -195,4 +198,70 @@ async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
     for _ in 0..4 {
         assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
     }
+}
+
+#[tokio::test]
+async fn what_one_job_alone_is_denied_stops_nobody_else() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let store = Proxy::start(environment("IDMILL_TEST_S3_ENDPOINT").trim_start_matches("http://")).await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = stage
+        .worker()
+        .reads_remotely(&api.address)
+        .set("storage.endpoint", &format!("http://{}", store.address))
+        .set("retry.missing_delays", "50ms,50ms")
+        .set("retry.defer_delays", "50ms")
+        .set("retry.probe_interval", "50ms")
+        .start()
+        .await;
+    let read = async |id: &str| {
+        stage.publish(&json!({"id": id, "front": front})).await;
+        assert_eq!(stage.next_event().await.json()["subject"], id);
+    };
+    let given_up = async |id: &str, front: &str, class: &str, attempts: &str| {
+        stage.publish(&json!({"id": id, "front": front})).await;
+        let letter = stage.next_dead_letter().await;
+        assert_eq!((letter.header("x-idmill-class"), letter.header("x-idmill-attempt")), (class, attempts));
+        assert_eq!(stage.next_event().await.json()["subject"], id);
+        letter.header("x-idmill-reason").to_owned()
+    };
+    read("before").await;
+    store.set(Mode::Answer { to: "archived.jpg", with: ARCHIVED });
+    let reason = given_up("archived", &stage.key("archived.jpg"), "denied", "3").await;
+    assert!(reason.contains("403, InvalidObjectState"), "{reason}");
+    read("between").await;
+    store.set(Mode::Answer { to: "name.jpg", with: BAD_NAME });
+    given_up("bad-name", &stage.key("bad//name.jpg"), "bad_job", "1").await;
+    store.set(Mode::Pass);
+    read("later").await;
+    // What a firewall before the API does with one body that it takes for an attack.
+    api.set(Answer::Status(403), 1.0);
+    given_up("attack", &front, "denied", "3").await;
+    api.set(Answer::Well, 1.0);
+    read("after").await;
+    assert!(!worker.log().contains("the circuit of a dependency opened"));
+}
+
+#[tokio::test]
+async fn a_hosted_api_that_asks_everybody_for_patience_is_not_asked_by_every_job() {
+    const N_JOBS: usize = 60;
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker =
+        stage.worker().reads_remotely(&api.address).set("worker.concurrency", "4").set("retry.defer_delays", "100ms").start().await;
+    api.set(Answer::Throttle(30), 1.0);
+    for n in 0..N_JOBS {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    stage.until("the circuit opens", async || worker.log().contains("the circuit of a dependency opened")).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    // Three open the circuit, the others were in flight or had been delivered. The probe is due after half a minute.
+    assert!(api.n_calls() <= 12, "{} calls", api.n_calls());
+    api.set(Answer::Well, 1.0);
+    for _ in 0..N_JOBS {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "no attempt was burned");
 }

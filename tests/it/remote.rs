@@ -309,7 +309,8 @@ async fn refusals_and_outages_are_classed() {
     for (answer, class) in [
         (status(400, "{}"), Class::Rejected),
         (status(402, "{}"), Class::Unauthorised),
-        (status(403, "{}"), Class::Unauthorised),
+        (status(403, "{}"), Class::Denied),
+        (status(431, ""), Class::Denied),
         (status(404, "<html>"), Class::Unauthorised),
         (with_retry_after(302, "1"), Class::Unauthorised),
         (status(408, ""), Class::Unavailable),

@@ -129,6 +129,36 @@ async fn a_job_whose_headers_fill_a_frame_is_held_and_given_up_without_them() {
 }
 
 #[tokio::test]
+async fn who_waits_for_an_engine_uses_up_nothing() {
+    const N_JOBS: usize = 24;
+    let stage = Stage::new().await;
+    let (front, back) = stage.upload_specimen(SPECIMEN).await;
+    let worker = stage
+        .worker()
+        .set("worker.concurrency", "24")
+        .set("worker.job_budget", "2s")
+        .set("storage.timeout", "1s")
+        .set("retry.defer_delays", "200ms")
+        .start()
+        .await;
+    for n in 0..N_JOBS {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front, "back": back})).await;
+    }
+    for _ in 0..N_JOBS {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+    let longest = collect_waits(&worker.log()).into_iter().max().unwrap();
+    assert!(longest > 1_500, "with what was fetched and read, some waited for as long as a job may take: {longest} ms");
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "{}", worker.log());
+}
+
+/// The milliseconds that jobs waited for an engine, as the log says.
+fn collect_waits(log: &str) -> Vec<u64> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line["wait_ms"].as_u64()).collect()
+}
+
+#[tokio::test]
 async fn an_image_that_arrives_late_is_waited_for_with_the_ladders_delay() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;

@@ -211,11 +211,11 @@ fn consumer_timeout(settings: &Settings, known: Option<Duration>) -> Finding {
             found,
             "lower worker.job_budget or raise consumer_timeout: the broker would give jobs away that are in work",
         )
-    } else if budget * 2 > timeout {
+    } else if budget * 3 > timeout {
         Finding::warning(
             CHECK,
             found,
-            "lower worker.job_budget to half of consumer_timeout or less: a job that waits for a publish takes longer",
+            "lower worker.job_budget to a third of consumer_timeout or less: a job that waits for an engine and for a publish takes longer",
         )
     } else {
         Finding::ok(CHECK, found)

@@ -43,7 +43,7 @@ fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
     let message = format!("bucket {bucket}: {}", failure.reason);
     match failure.class {
         Class::Throttled => Finding::warning("storage", message, "try again in a minute"),
-        Class::Unauthorised | Class::ImageMissing => Finding::failure(
+        Class::Unauthorised | Class::Denied => Finding::failure(
             "storage",
             message,
             "check credentials, storage.bucket and storage.region, and grant s3:GetObject and s3:ListBucket on the bucket",

@@ -79,14 +79,16 @@ fn class_of_status(status: u16) -> Class {
         400 | 413 | 415 | 422 => Class::Rejected,
         408 | 425 | 500..=599 => Class::Unavailable,
         429 => Class::Throttled,
-        // 401, 402, 403, 404, and what only a wrong URL explains: redirects, 405, 410.
+        // Our plan or address; or one document, which a firewall takes for an attack, or one job's trace headers.
+        403 | 431 | 451 => Class::Denied,
+        // 401, 402, 404, and what only a wrong URL explains: redirects, 405, 410.
         _ => Class::Unauthorised,
     }
 }
 
 fn dependency_of(class: Class) -> Option<Dependency> {
     match class {
-        Class::Unavailable | Class::Throttled | Class::Unauthorised => Some(Dependency::Ocr),
+        Class::Denied | Class::Unavailable | Class::Throttled | Class::Unauthorised => Some(Dependency::Ocr),
         Class::BadJob
         | Class::Expired
         | Class::BadImage
@@ -353,7 +355,9 @@ mod tests {
             (422, Rejected),
             (401, Unauthorised),
             (402, Unauthorised),
-            (403, Unauthorised),
+            (403, Denied),
+            (431, Denied),
+            (451, Denied),
             (404, Unauthorised),
             (302, Unauthorised),
             (408, Unavailable),

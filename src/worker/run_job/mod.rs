@@ -115,19 +115,24 @@ impl Run<'_> {
             let reason = format!("not read, as the exchange that reply_to names takes no events: \"{exchange}\"");
             return Ok(Err(Failure::new(Class::Unavailable, reason)));
         }
-        let budget = tokio::time::sleep(self.worker.params.worker.job_budget);
+        let mut steps = StepTimes::default();
+        let outcome = self.read_within_budget(job, &mut steps).await;
+        self.steps().extend(steps);
+        outcome
+    }
+
+    async fn read_within_budget(&self, job: &Job, steps: &mut StepTimes) -> Result<Result<Reading, Failure>, LeaseLost> {
+        let budget = steps.run_out(self.worker.params.worker.job_budget);
         tokio::pin!(budget);
         let mut last = None;
         for pause in IMMEDIATE.into_iter().map(Some).chain([None]) {
-            let mut steps = StepTimes::default();
-            let attempt = AssertUnwindSafe(self.worker.processor.process(job, &mut steps)).catch_unwind();
+            let attempt = AssertUnwindSafe(self.worker.processor.process(job, steps)).catch_unwind();
             let outcome = tokio::select! {
                 biased;
                 () = self.delivery.lease().cancelled() => return Err(LeaseLost),
                 outcome = attempt => outcome.unwrap_or_else(|_| Err(Failure::new(Class::Internal, "reading the document panicked: a fault of idmill"))),
                 () = &mut budget => return Ok(Err(last.unwrap_or_else(|| self.over_budget()))),
             };
-            self.steps().extend(steps);
             self.worker.circuits.note_outcome(&outcome, self.caller, self.worker.params.reads_remotely);
             let Err(failure) = outcome else { return Ok(outcome) };
             let may_heal_at_once = failure.class == Class::Unavailable

@@ -101,12 +101,17 @@ impl Run<'_> {
             // Whether our exchange takes events hangs on no document.
             Class::Unavailable if dependency == Dependency::Reply => true,
             Class::Unavailable => self.history.deferrals < retry::LONE_DEFERRALS || !circuits.fails_alone(dependency, self.caller),
-            Class::ImageMissing => true,
+            Class::Denied => true,
             // Those of a dependency are deferred in any case, and the others are the job's own.
             Class::Throttled | Class::Unauthorised => false,
-            Class::BadJob | Class::Expired | Class::BadImage | Class::Rejected | Class::NoData | Class::Internal | Class::DeliveryLimit => {
-                false
-            }
+            Class::BadJob
+            | Class::Expired
+            | Class::BadImage
+            | Class::ImageMissing
+            | Class::Rejected
+            | Class::NoData
+            | Class::Internal
+            | Class::DeliveryLimit => false,
         }
     }
 }
