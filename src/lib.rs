@@ -22,6 +22,7 @@ pub mod process;
 pub mod reader;
 pub mod retry;
 pub mod schema;
+pub mod shutdown;
 pub mod storage;
 pub mod telemetry;
 pub mod worker;

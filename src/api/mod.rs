@@ -10,6 +10,7 @@ mod observe;
 mod ocr;
 mod openapi;
 mod page;
+mod patient_stream;
 mod probes;
 mod server;
 

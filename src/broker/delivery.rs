@@ -80,8 +80,8 @@ impl Delivery {
         self.inner.redelivered
     }
 
-    /// Ends when the lease does; whoever works on the job should stop then.
-    pub fn lease(&self) -> &CancellationToken {
+    /// Is cancelled when the lease is lost, with all others of its session; whoever works on the job should stop then.
+    pub fn lease_lost(&self) -> &CancellationToken {
         &self.lease.lost
     }
 

@@ -16,6 +16,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -51,11 +52,18 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it may open the engine inside.
-    fn opens_engine(&self) -> bool {
+    /// What has to be in the environment from the process's start: neither may be set safely in one that goes on.
+    fn needed_variables(&self) -> &'static [(&'static str, &'static str)] {
+        // Read when the engine's library is loaded.
+        const NO_TELEMETRY: (&str, &str) = (TELEMETRY_SWITCH, "1");
+        // Read when the first thread is made. The AMQP library reads headers by recursion, and a frame takes 26,000 levels,
+        // which fit 128 MiB; the two megabytes that a thread has else were used up by 800. What is not used takes no memory.
+        const DEEP_STACKS: (&str, &str) = ("RUST_MIN_STACK", "134217728");
         match self {
-            Self::Worker(_) | Self::Serve(_) | Self::Scan(_) | Self::Doctor(_) => true,
-            Self::Submit(_) | Self::Token(_) | Self::Dead(_) | Self::Schema(_) | Self::Completions(_) | Self::Probe(_) => false,
+            Self::Worker(_) | Self::Doctor(_) => &[NO_TELEMETRY, DEEP_STACKS],
+            Self::Serve(_) | Self::Scan(_) => &[NO_TELEMETRY],
+            Self::Submit(_) | Self::Dead(_) => &[DEEP_STACKS],
+            Self::Token(_) | Self::Schema(_) | Self::Completions(_) | Self::Probe(_) => &[],
         }
     }
 }
@@ -75,9 +83,7 @@ impl Cli {
     /// # Errors
     /// What kept the command from doing its work, with the context a person needs to act.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        if self.command.opens_engine() {
-            turn_telemetry_off()?;
-        }
+        ensure_environment(self.command.needed_variables())?;
         // What says something about the program alone must work where the settings do not.
         let settings = || Settings::load(self.config.as_deref());
         match self.command {
@@ -102,10 +108,10 @@ fn log_all_the_same(_: &anyhow::Error) {
     let _ = start_logging(&Telemetry::default());
 }
 
-/// Starts the process over with the variable that turns the telemetry of ONNX Runtime off, unless it is set: the variable
-/// has to be there when the library is loaded, and to set one in a process that goes on is not safe.
-fn turn_telemetry_off() -> anyhow::Result<()> {
-    if std::env::var_os(TELEMETRY_SWITCH).is_some() {
+/// Starts the process over with those of the variables that are not set, unless all are; whoever sets one decides.
+fn ensure_environment(variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<_> = variables.iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     let program = std::env::current_exe().context("failed to find the program's own file")?;
@@ -114,15 +120,23 @@ fn turn_telemetry_off() -> anyhow::Result<()> {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
+    let names = missing.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
     // Returns only where it failed.
-    let error = command.args(arguments).env(TELEMETRY_SWITCH, "1").exec();
-    Err(error).context(format!("failed to start over with {TELEMETRY_SWITCH}=1: set it where idmill is started"))
+    let error = command.args(arguments).envs(missing.into_iter().copied()).exec();
+    Err(error).context(format!("failed to start over with {names}: set this where idmill is started"))
 }
+
+/// Longest wait for threads that work on what nobody waits for any more. Documents take a second or two, so that the engine's
+/// runtime is not taken from under one of them as a rule.
+const LAST_THREADS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs a command on the runtime's own threads: on this one, each of its steps would be a change of threads.
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>> + Send + 'static) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the tokio runtime")?;
-    runtime.block_on(async { tokio::spawn(command).await.context("the command panicked")? })
+    let outcome = runtime.block_on(async { tokio::spawn(command).await.context("the command panicked")? });
+    // What the command gave up may still keep a thread busy: a document in the engine, a name that is looked up.
+    runtime.shutdown_timeout(LAST_THREADS_TIMEOUT);
+    outcome
 }
 
 /// Prints a command's result on stdout.

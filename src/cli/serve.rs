@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::api::{self, Patience};
 use crate::config::Settings;
 use crate::health::Health;
 use crate::reader::EmbeddedReader;
+use crate::shutdown::Shutdown;
 use crate::telemetry::{start_logging, start_metrics};
 
 /// Answer `POST /ai/v1/ocr` with the engine inside, with a page to try it at `/`.
@@ -31,20 +31,19 @@ impl ServeArgs {
         let reader = EmbeddedReader::open(&settings.engine).context("failed to make the engine ready")?;
         let health = Arc::new(Health::default());
         let router = api::router(&settings, reader, Arc::clone(&health), metrics)?;
-        let patience = Patience { head: settings.api.read_timeout, drain: settings.api.drain_timeout };
+        let patience = Patience { client: settings.api.read_timeout, drain: settings.api.drain_timeout };
         let listen = settings.api.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("failed to listen on api.listen, {listen}"))?;
-        let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+        let shutdown = Shutdown::on_signals()?;
         tracing::info!(address = %listener.local_addr()?, "serving POST /ai/v1/ocr on http://{}", listener.local_addr()?);
-        let shutdown = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+        let begun = async {
+            shutdown.begun.cancelled().await;
             health.set("process", "shutting down");
         };
-        api::serve(listener, router, patience, shutdown).await;
+        tokio::select! {
+            () = api::serve(listener, router, patience, begun) => {}
+            () = shutdown.at_once.cancelled() => tracing::warn!("told to stop once more: requests in flight are cut off"),
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

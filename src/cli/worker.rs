@@ -7,19 +7,20 @@ use tokio::net::TcpListener;
 
 use crate::api::{self, Patience, probes};
 use crate::broker::Connector;
-use crate::config::{ReaderOrder, Settings};
+use crate::config::{MAX_CONCURRENCY, ReaderOrder, Settings};
 use crate::health::Health;
 use crate::process::Processor;
 use crate::reader::Reader;
+use crate::shutdown::Shutdown;
 use crate::storage::Storage;
 use crate::telemetry::{start_logging, start_metrics};
-use crate::worker::{Link, Params, Worker, run_until_signal};
+use crate::worker::{Link, Params, Worker};
 
 /// Jobs in flight of a worker that only waits for the hosted API.
 const REMOTE_CONCURRENCY: u16 = 32;
 
 /// Longer than the usual minute between two scrapes, so that a scraper keeps its connection.
-const PROBES_PATIENCE: Patience = Patience { head: Duration::from_secs(75), drain: Duration::ZERO };
+const PROBES_PATIENCE: Patience = Patience { client: Duration::from_secs(75), drain: Duration::ZERO };
 
 /// Take jobs from the queue until SIGTERM: read, publish events, retry, dead-letter.
 #[derive(Debug, clap::Args)]
@@ -62,7 +63,7 @@ impl WorkerArgs {
         tokio::spawn(api::serve(listener, probes(health, metrics), PROBES_PATIENCE, std::future::pending()));
         // A broker that cannot be reached yet is tried again by the worker itself.
         let first = async { session.await.context("opening a session panicked")? };
-        run_until_signal(Arc::new(worker), first).await?;
+        Arc::new(worker).run(first, Shutdown::on_signals()?).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -71,7 +72,7 @@ impl WorkerArgs {
 fn concurrency(settings: &Settings) -> u16 {
     match (settings.worker.concurrency, settings.reader.order) {
         (0, ReaderOrder::Remote) => REMOTE_CONCURRENCY,
-        (0, _) => u16::try_from(2 * settings.engine.n_instances()).unwrap_or(u16::MAX),
+        (0, _) => u16::try_from(2 * settings.engine.n_instances()).map_or(MAX_CONCURRENCY, |n_jobs| n_jobs.min(MAX_CONCURRENCY)),
         (set, _) => set,
     }
 }

@@ -24,7 +24,7 @@ pub struct Api {
     /// Requests that may be inside besides those that the engine reads, counted before their body arrives; beyond that the answer
     /// is 429.
     pub queue: usize,
-    /// Time that a client may take to send its request.
+    /// Time that a client may take to send its request, and to take some of an answer that waits for it.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub read_timeout: Duration,

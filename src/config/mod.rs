@@ -30,6 +30,10 @@ pub use storage::Storage;
 pub use telemetry::{LogFormat, Telemetry};
 pub use worker::{Retry, Worker};
 
+/// Most jobs in flight: RabbitMQ opens 2,047 channels on a connection unless it is told otherwise, and over them all
+/// publishes fail at once.
+pub const MAX_CONCURRENCY: u16 = 2_000;
+
 /// All settings of all commands, one section a concern.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -87,6 +91,10 @@ impl Settings {
         ensure!(
             self.topology.delivery_limit > 0,
             "topology.delivery_limit must be positive: without a limit a job that kills the process is never taken aside"
+        );
+        ensure!(
+            self.worker.concurrency <= MAX_CONCURRENCY,
+            "worker.concurrency must be at most {MAX_CONCURRENCY}: each job in flight publishes on a channel of its own"
         );
         ensure!(self.worker.job_budget >= Duration::from_secs(1), "worker.job_budget must be at least 1s");
         // What nobody calls cannot take too long.
@@ -235,6 +243,13 @@ mod tests {
         {
             assert!(of_variables(&[(name, value)]).is_err(), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn no_more_jobs_are_in_flight_than_a_connection_has_channels() {
+        assert_eq!(of_variables(&[("IDMILL__WORKER__CONCURRENCY", "2000")]).unwrap().worker.concurrency, 2_000);
+        let error = of_variables(&[("IDMILL__WORKER__CONCURRENCY", "2001")]).unwrap_err();
+        assert!(format!("{error:#}").contains("worker.concurrency"), "{error:#}");
     }
 
     #[test]

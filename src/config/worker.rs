@@ -11,7 +11,7 @@ use crate::retry::Schedule;
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Worker {
-    /// Jobs in flight at once, which is also the prefetch; 0 takes two per engine, or 32 when only the remote
+    /// Jobs in flight at once, which is also the prefetch, at most 2000; 0 takes two per engine, or 32 when only the remote
     /// reader is used.
     pub concurrency: u16,
     /// Time that all steps of one job may take together, and as much for its wait for an engine; both must stay well below the
@@ -19,7 +19,8 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub job_budget: Duration,
-    /// Time that jobs in flight get to finish after SIGTERM; what is not done then goes back to the queue.
+    /// Time that jobs in flight get to finish after SIGTERM; what is not done then, or at a second SIGTERM, goes back to the
+    /// queue.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub drain_timeout: Duration,

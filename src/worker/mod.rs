@@ -10,7 +10,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use futures_util::FutureExt;
 use metrics::{counter, gauge};
 use tokio::sync::{Notify, watch};
@@ -22,6 +21,7 @@ use crate::config::{self, TopologyMode};
 use crate::health::Health;
 use crate::process::Processor;
 use crate::retry::Schedule;
+use crate::shutdown::Shutdown;
 use crate::telemetry::metric::{IN_FLIGHT, SESSIONS};
 
 use circuits::Circuits;
@@ -88,19 +88,15 @@ impl Worker {
         }
     }
 
-    /// Takes and settles jobs until `shutdown` ends, then finishes what is in flight. `first` is the first try to open a
+    /// Takes and settles jobs until the shutdown begins, then finishes what is in flight. `first` is the first try to open a
     /// session, which may have begun before the worker was there.
     ///
     /// # Errors
     /// The broker's queues contradict the settings: nothing that waiting would heal.
-    pub async fn run(
-        self: &Arc<Self>,
-        first: impl Future<Output = anyhow::Result<Session>>,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
+    pub async fn run(self: &Arc<Self>, first: impl Future<Output = anyhow::Result<Session>>, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut n_failures = 0;
         let mut first = Some(first);
-        while !shutdown.is_cancelled() {
+        while !shutdown.begun.is_cancelled() {
             let opening = async {
                 match first.take() {
                     Some(first) => first.await,
@@ -108,7 +104,7 @@ impl Worker {
                 }
             };
             let opened = tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = shutdown.begun.cancelled() => break,
                 opened = opening => opened,
             };
             match opened {
@@ -120,11 +116,11 @@ impl Worker {
                     counter!(SESSIONS).increment(1);
                     tracing::info!(queue = self.link.names.jobs, concurrency = self.params.concurrency, "connected to the broker");
                     tokio::select! {
-                        () = self.work(&session, &shutdown) => {}
+                        () = self.work(&session, &shutdown.begun) => {}
                         () = self.until_overdue(&shutdown) => {}
                         () = self.remake_topology(&session) => {}
                     }
-                    if !shutdown.is_cancelled() {
+                    if !shutdown.begun.is_cancelled() {
                         self.health.set("broker", "connection lost");
                         tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
                     }
@@ -142,7 +138,7 @@ impl Worker {
             }
             if n_failures > 0 {
                 tokio::select! {
-                    () = shutdown.cancelled() => {}
+                    () = shutdown.begun.cancelled() => {}
                     () = tokio::time::sleep(backoff(n_failures, fastrand::f64())) => {}
                 }
             }
@@ -165,8 +161,8 @@ impl Worker {
 
     /// Takes jobs until the session is lost, or the worker shuts down and has finished what it took.
     async fn work(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) {
-        // A job that kills the process is the first of the queue after the restart. Taking one job at a time until the
-        // first one is known to be harmless keeps its neighbours out of the crash, and out of the delivery limit.
+        // A job that kills the process is the first of the queue after the restart. The first job is looked at by itself: a
+        // suspect is run before anything else is taken, which keeps its neighbours out of the crash and the delivery limit.
         let mut cautious = true;
         while !shutdown.is_cancelled() && !session.lost().is_cancelled() {
             if self.link.publisher.is_blocked() {
@@ -300,12 +296,12 @@ impl Worker {
     /// Starts a job on a task of its own.
     fn start(self: &Arc<Self>, delivery: Delivery) -> tokio::task::JoinHandle<()> {
         let in_flight = InFlight::new(Arc::clone(self));
-        let lease = delivery.lease().clone();
+        let lease_lost = delivery.lease_lost().clone();
         tokio::spawn(async move {
             let running = AssertUnwindSafe(run_job::run(&in_flight.0, delivery));
             if running.catch_unwind().await.is_err() {
                 // Nobody would settle this job any more. As after a crash, the broker brings it again and counts.
-                lease.cancel();
+                lease_lost.cancel();
             }
         })
     }
@@ -314,14 +310,17 @@ impl Worker {
         let _ = self.in_flight.subscribe().wait_for(|n| *n == 0).await;
     }
 
-    /// Returns when the worker shuts down and the time for its jobs is over.
-    async fn until_overdue(&self, shutdown: &CancellationToken) {
-        shutdown.cancelled().await;
+    /// Returns when the worker shuts down and the time for its jobs is over, or nobody wants to wait for them.
+    async fn until_overdue(&self, shutdown: &Shutdown) {
+        shutdown.begun.cancelled().await;
         self.health.set("broker", "shutting down");
         tracing::info!(n_in_flight = *self.in_flight.borrow(), "draining: no more jobs are taken");
         let timeout = self.params.worker.drain_timeout;
-        tokio::time::sleep(timeout).await;
-        tracing::warn!(n_in_flight = *self.in_flight.borrow(), ?timeout, "jobs in flight did not finish in time and go back to the queue");
+        let why = tokio::select! {
+            () = tokio::time::sleep(timeout) => "jobs in flight did not finish in time and go back to the queue",
+            () = shutdown.at_once.cancelled() => "told to stop once more: jobs in flight go back to the queue",
+        };
+        tracing::warn!(n_in_flight = *self.in_flight.borrow(), ?timeout, "{why}");
     }
 }
 
@@ -345,27 +344,6 @@ impl Drop for InFlight {
 
 fn is_suspect(delivery: &Delivery) -> bool {
     delivery.n_earlier_deliveries() >= SUSPECT_DELIVERIES
-}
-
-/// Runs a worker until the process is told to stop (SIGTERM, SIGINT); `first` as [`Worker::run`] takes it.
-///
-/// # Errors
-/// See [`Worker::run`].
-pub async fn run_until_signal(worker: Arc<Worker>, first: impl Future<Output = anyhow::Result<Session>>) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let shutdown = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    let stop = shutdown.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    worker.run(first, shutdown).await
 }
 
 /// Whether the topology is ours to make, so that a queue that went missing can be made again.

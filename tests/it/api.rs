@@ -293,6 +293,8 @@ async fn slow_clients_time_out() {
     let head =
         format!("POST /ai/v1/ocr HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {}\r\ncontent-length: 1000\r\n\r\n{{", token());
     assert!(wait(head.as_bytes()).contains("BODY_TIMEOUT"));
+    let refused = b"POST /ai/v1/ocr HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000\r\n\r\n{";
+    assert!(wait(refused).contains("TOKEN_MISSING"), "it is not waited for any longer than others");
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 

@@ -16,6 +16,7 @@ mod dead;
 mod doctor;
 mod engine;
 mod metrics;
+mod nested;
 mod outage;
 mod page;
 mod remote;

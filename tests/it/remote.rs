@@ -294,6 +294,23 @@ async fn a_refused_token_that_nobody_replaces_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_had_is_told_by_its_setting_and_not_by_its_path() {
+    let stand_in = StandIn::start([]).await;
+    let client = client(&stand_in.url, |_| {});
+    let path = client.home.path().join("secret");
+    for (break_it, why) in [("", "it holds none"), ("gone", "entity not found")] {
+        std::fs::write(&path, "").unwrap();
+        if break_it == "gone" {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let failure = read_with(&client).await.unwrap_err();
+        assert_eq!((failure.class, failure.dependency), (Class::Unauthorised, Some(Dependency::Ocr)));
+        assert_eq!(failure.reason, format!("no token for the OCR API can be made of the file that reader.remote.secret_file names: {why}"));
+    }
+    assert!(stand_in.bodies().is_empty());
+}
+
+#[tokio::test]
 async fn a_ready_token_is_sent_as_it_is() {
     let stand_in = StandIn::start([status(200, documented().to_string())]).await;
     let home = TempDir::new().unwrap();

@@ -129,6 +129,28 @@ async fn a_job_whose_headers_fill_a_frame_is_held_and_given_up_without_them() {
 }
 
 #[tokio::test]
+async fn who_tells_a_worker_twice_to_stop_need_not_wait_for_its_jobs() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let mut worker = stage.worker().reads_remotely(&api.address).start().await;
+    api.set(Answer::Hang, 1.0);
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    stage.until("the job is in flight", async || api.n_calls() > 0).await;
+    worker.terminate();
+    stage.until("it drains", async || worker.log().contains("draining")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(worker.ended().is_none(), "it waits for its job");
+    let told = Instant::now();
+    worker.terminate();
+    assert!(worker.wait().await.success());
+    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    api.set(Answer::Well, 1.0);
+    let _heir = stage.worker().reads_remotely(&api.address).start().await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+}
+
+#[tokio::test]
 async fn who_waits_for_an_engine_uses_up_nothing() {
     const N_JOBS: usize = 24;
     let stage = Stage::new().await;

@@ -91,6 +91,8 @@ impl<'a> WorkerBuilder<'a> {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IDMILL__")) {
             command.env_remove(name);
         }
+        // As users start it.
+        command.env_remove("RUST_MIN_STACK");
         command.env("IDMILL__STORAGE__CREDENTIALS_FILE", &credentials).env("IDMILL__READER__REMOTE__SECRET_FILE", &secret);
         for (key, value) in &self.settings {
             command.env(format!("IDMILL__{}", key.to_uppercase().replace('.', "__")), value);

@@ -16,6 +16,9 @@ const LIFETIME_SECONDS: u64 = 600;
 /// Share of its life after which a token is replaced, so that none expires on its way: 80 %.
 const RENEW_AFTER_SECONDS: u64 = LIFETIME_SECONDS / 5 * 4;
 
+const SECRET_FILE: &str = "reader.remote.secret_file";
+const TOKEN_FILE: &str = "reader.remote.token_file";
+
 /// Where tokens come from, with the one in use.
 pub(super) enum Credentials {
     /// Minted here.
@@ -45,8 +48,16 @@ impl Credentials {
             bail!("the remote reader needs reader.remote.token_file, or reader.remote.api_key and reader.remote.secret_file");
         };
         ensure!(!settings.api_key.is_empty(), "reader.remote.api_key must not be empty when reader.remote.secret_file is set");
-        config::read_secret("reader.remote.secret_file", secret_file)?;
+        config::read_secret(SECRET_FILE, secret_file)?;
         Ok(Self::Minted { api_key: settings.api_key.clone(), secret_file: secret_file.clone(), cached: Mutex::new(None) })
+    }
+
+    /// The setting that names the file.
+    pub(super) fn setting(&self) -> &'static str {
+        match self {
+            Self::Minted { .. } => SECRET_FILE,
+            Self::File { .. } => TOKEN_FILE,
+        }
     }
 
     /// The token to use at `now`, in seconds since the epoch.
@@ -60,7 +71,7 @@ impl Credentials {
                     return Ok(minted.token.clone());
                 }
                 // The secret is read again each time, so that a rotated one is picked up without a restart.
-                let secret = config::read_secret("reader.remote.secret_file", secret_file)?;
+                let secret = config::read_secret(SECRET_FILE, secret_file)?;
                 let claims = Claims::for_api(api_key.as_str(), now, LIFETIME_SECONDS);
                 let token = token::mint(&claims, &secret).context("failed to sign a token")?;
                 *cached = Some(Minted { token: token.clone(), minted_at: now });
@@ -95,7 +106,7 @@ impl Credentials {
 fn load(path: &Path) -> anyhow::Result<Loaded> {
     // The time is taken first: a file that changes in between is then read once more, not once too few.
     let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    Ok(Loaded { token: config::read_secret("reader.remote.token_file", path)?, modified })
+    Ok(Loaded { token: config::read_secret(TOKEN_FILE, path)?, modified })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -128,7 +128,12 @@ impl RemoteReader {
 
     fn token(&self) -> Result<SecretString, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.credentials.token(now).map_err(|error| Failure::of(Dependency::Ocr, Class::Unauthorised, format!("{error:#}")))
+        self.credentials.token(now).map_err(|error| {
+            // The error names the file, and a reason is published: where secrets lie is nobody's business.
+            let why = error.downcast_ref::<std::io::Error>().map_or_else(|| "it holds none".to_owned(), |error| error.kind().to_string());
+            let reason = format!("no token for the OCR API can be made of the file that {} names: {why}", self.credentials.setting());
+            Failure::of(Dependency::Ocr, Class::Unauthorised, reason)
+        })
     }
 
     /// The token to use instead of one that was refused; `None` where it is the very same one, which would be refused again.

@@ -83,7 +83,7 @@ impl Run<'_> {
         let key = self.key();
         let _turn = tokio::select! {
             biased;
-            () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+            () = self.delivery.lease_lost().cancelled() => return Err(LeaseLost),
             turn = self.worker.kept.turn(&key) => turn,
         };
         // What the broker brings again, or a hold queue, is a job that may have ended meanwhile.
@@ -129,7 +129,7 @@ impl Run<'_> {
             let attempt = AssertUnwindSafe(self.worker.processor.process(job, steps)).catch_unwind();
             let outcome = tokio::select! {
                 biased;
-                () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+                () = self.delivery.lease_lost().cancelled() => return Err(LeaseLost),
                 outcome = attempt => outcome.unwrap_or_else(|_| Err(Failure::new(Class::Internal, "reading the document panicked: a fault of idmill"))),
                 () = &mut budget => return Ok(Err(last.unwrap_or_else(|| self.over_budget()))),
             };
@@ -140,7 +140,7 @@ impl Run<'_> {
             let Some(pause) = pause.filter(|_| may_heal_at_once) else { return Ok(Err(failure)) };
             last = Some(failure);
             tokio::select! {
-                () = self.delivery.lease().cancelled() => return Err(LeaseLost),
+                () = self.delivery.lease_lost().cancelled() => return Err(LeaseLost),
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -121,8 +121,8 @@ impl Run<'_> {
         span.set_attribute("messaging.operation.type", "send");
         span.set_attribute("messaging.destination.name", destination.clone());
         let message = message.with_trace_context(&TraceContext::of(&span));
-        let published = self.worker.link.publisher.publish_until(&message, self.delivery.lease(), go_on).instrument(span).await;
-        if published.is_err() && self.delivery.lease().is_cancelled() {
+        let published = self.worker.link.publisher.publish_until(&message, self.delivery.lease_lost(), go_on).instrument(span).await;
+        if published.is_err() && self.delivery.lease_lost().is_cancelled() {
             return Err(LeaseLost);
         }
         self.worker.health.clear("publish");
