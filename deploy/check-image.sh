@@ -38,19 +38,7 @@ lowered = ["$private/runc"]
 [network]
 network_backend = "netavark"
 CONF
-  # Podman asks for higher limits on files and processes than a container in a container may set.
-  cat >"$private/runc" <<'RUNC'
-#!/usr/bin/env python3
-import json, os, sys
-for flag, argument in zip(sys.argv, sys.argv[1:] + [""]):
-    path = {"--bundle": argument + "/config.json", "-b": argument + "/config.json", "--process": argument, "-p": argument}.get(flag)
-    if path and os.path.isfile(path):
-        config = json.load(open(path))
-        config.get("process", config).pop("rlimits", None)
-        json.dump(config, open(path, "w"))
-os.execv("/usr/sbin/runc", ["runc", *sys.argv[1:]])
-RUNC
-  chmod 755 "$private/runc"
+  write_runc "$private/runc"
 }
 
 # have IMAGE: whether it was made before.

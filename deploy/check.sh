@@ -4,6 +4,8 @@
 #   deploy/check.sh            without a cluster and without Docker; a minute, after its tools were installed once
 #   deploy/check.sh --image    besides: builds the image, runs the chart's worker from it (deploy/check-image.sh), and the compose file with
 #                              Docker (deploy/check-compose.sh)
+#   deploy/check.sh --cluster  besides all that: does what deploy/README.md says in a Kubernetes of two nodes (deploy/check-cluster.sh). Apart from
+#                              --image, as Kubernetes is built for it once
 #
 # Tools are installed into .private/check, by the package clients.
 set -euo pipefail
@@ -17,8 +19,8 @@ chart=deploy/helm/idmill
 kubernetes_versions=(1.30 1.34 1.37)
 
 case "${1:-}" in
-"" | --image) ;;
-*) sed -n '2,8s/^# \{0,1\}//p' "$0" && exit 2 ;;
+"" | --image | --cluster) ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
 
 install_tools() {
@@ -249,6 +251,7 @@ check_runbook() {
   local output words=(dead replay --class unavailable --rate 5)
   output=$(render least --set secrets.brokerUrl.name=broker)
   mkdir -p "$private/bin"
+  rm -f "$private/called"
   cat >"$private/bin/kubectl" <<'SHELL'
 #!/bin/sh
 case "$*" in
@@ -257,7 +260,8 @@ import json, sys, yaml
 jobs = [each["spec"]["jobTemplate"] for each in yaml.safe_load_all(open(sys.argv[1])) if each and each["kind"] == "CronJob"]
 print(json.dumps(jobs[0]))' "$private/least.yaml" ;;
 *"create --filename=-"*) cat >"$private/job.json" ;;
-*"logs --follow"*) echo "of the job" ;;
+# As before the container is there.
+*"logs --follow"*) [ -e "$private/called" ] || { : >"$private/called" && exit 1; } && echo "of the job" ;;
 *) exit 1 ;;
 esac
 SHELL
@@ -281,8 +285,9 @@ for name in dockerfile compose alerts names chart chart_alerts runbook; do
   step "$name"
   "check_$name"
 done
-if [ "${1:-}" = --image ]; then
+if [ -n "${1:-}" ]; then
   deploy/check-image.sh
   deploy/check-compose.sh
 fi
+[ "${1:-}" != --cluster ] || deploy/check-cluster.sh
 step "Done"

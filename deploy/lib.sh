@@ -170,6 +170,23 @@ end() {
   fail "process $pid does not end"
 }
 
+# write_runc FILE: a runc for podman and containerd, which ask for higher limits on files and processes than a container in a
+# container may set.
+write_runc() {
+  cat >"$1" <<'RUNC'
+#!/usr/bin/env python3
+import json, os, sys
+for flag, argument in zip(sys.argv, sys.argv[1:] + [""]):
+    path = {"--bundle": argument + "/config.json", "-b": argument + "/config.json", "--process": argument, "-p": argument}.get(flag)
+    if path and os.path.isfile(path):
+        config = json.load(open(path))
+        config.get("process", config).pop("rlimits", None)
+        json.dump(config, open(path, "w"))
+os.execv("/usr/sbin/runc", ["runc", *sys.argv[1:]])
+RUNC
+  chmod 755 "$1"
+}
+
 # need_rust: cargo, and the C compiler and linker that every Rust build needs.
 need_rust() {
   [ ! -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
