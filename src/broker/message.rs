@@ -27,7 +27,7 @@ pub mod header {
 }
 
 /// The pseudo queue of RabbitMQ's direct reply-to; a worker sees a longer name, which leads to the sender alone.
-pub(super) const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+pub const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
 
 /// Headers that the broker adds and that must not travel on with a copy: they are stuck or start anew across a
 /// republish, differently on 3.10 and 4.x, so nobody should count with them.
@@ -43,6 +43,10 @@ const BROKERS_OWN: [&str; 9] = [
     // From 4.3 on.
     "x-acquired-count",
 ];
+
+/// Headers by which a sender has the broker route a message to further queues, from 4.1 on by the last one too. A copy is ours and
+/// goes where we send it: with these it would come back from there to whoever made it, again and again.
+const ROUTING: [&str; 3] = ["CC", "BCC", "x-cc"];
 
 /// Longest reason in a header, in bytes: all headers together must fit one frame.
 const MAX_REASON_BYTES: usize = 500;
@@ -105,13 +109,13 @@ impl Outgoing {
 
     /// The same message, to be answered there.
     #[must_use]
-    pub(super) fn answered_to(mut self, reply_to: &str) -> Self {
+    pub fn answered_to(mut self, reply_to: &str) -> Self {
         self.properties = self.properties.with_reply_to(reply_to.into());
         self
     }
 
     /// Whether it must come back where no queue takes it: always, but for an answer to a sender who may be gone.
-    pub(super) fn is_mandatory(&self) -> bool {
+    pub fn is_mandatory(&self) -> bool {
         !(self.exchange.is_empty() && is_direct_reply(&self.routing_key))
     }
 
@@ -125,17 +129,21 @@ impl Outgoing {
     }
 
     /// A copy of a received message for another queue: body and the sender's properties as they were, the broker's own
-    /// headers and any per-message expiry left behind; and all headers, where they leave no room for ours.
+    /// headers, those it routes by and any per-message expiry left behind; and all headers, where they leave no room for ours.
     pub fn copy_of(properties: &BasicProperties, body: &[u8], queue: &str) -> Self {
         let received = properties.headers().as_ref().filter(|headers| len_of_table(headers) <= MAX_COPIED_HEADERS_BYTES);
-        let headers = without(received.cloned().unwrap_or_default(), &BROKERS_OWN);
+        let headers = without(&without(&received.cloned().unwrap_or_default(), &BROKERS_OWN), &ROUTING);
         // An expiry would let the copy vanish, or block the hold queue behind it: measured, 100 ms waited for 3 s.
         let mut copied = persistent(BasicProperties::default()).with_headers(headers);
         macro_rules! carry {
             ($($get:ident $set:ident),*) => { $( if let Some(value) = properties.$get() { copied = copied.$set(value.clone()); } )* };
         }
         carry!(content_type with_content_type, content_encoding with_content_encoding, priority with_priority, correlation_id with_correlation_id,
-               reply_to with_reply_to, message_id with_message_id, timestamp with_timestamp, kind with_type, app_id with_app_id);
+               message_id with_message_id, timestamp with_timestamp, kind with_type, app_id with_app_id);
+        // Only a 0-9-1 sender has the pseudo queue replaced by an address; the broker takes no message that names it still.
+        if let Some(reply_to) = properties.reply_to().as_ref().filter(|reply_to| reply_to.as_str() != DIRECT_REPLY) {
+            copied = copied.with_reply_to(reply_to.clone());
+        }
         Self { exchange: String::new(), routing_key: queue.into(), properties: copied, body: body.to_vec() }
     }
 
@@ -177,7 +185,7 @@ impl Outgoing {
     pub(super) fn starting_over(mut self, n_replays: u32) -> Self {
         // With the age it had, a job that was put off for long would be given up again at once.
         let past = [header::ATTEMPT, header::DEFERRALS, header::FIRST_SEEN, header::CLASS, header::REASON, header::DEAD_SINCE];
-        let headers = without(self.properties.headers().clone().unwrap_or_default(), &past);
+        let headers = without(&self.properties.headers().clone().unwrap_or_default(), &past);
         self.properties = self.properties.with_headers(headers);
         self.with_header(header::REPLAY, number_value(n_replays))
     }
@@ -223,7 +231,7 @@ pub(super) fn trace_context(properties: &BasicProperties) -> TraceContext {
 }
 
 /// The headers but for those of these names.
-fn without(headers: FieldTable, names: &[&str]) -> FieldTable {
+fn without(headers: &FieldTable, names: &[&str]) -> FieldTable {
     let kept = headers.inner().iter().filter(|(name, _)| !names.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>().into()
 }
@@ -310,6 +318,21 @@ mod tests {
         assert_eq!(copy.properties.correlation_id().as_ref().unwrap().as_str(), "c-1");
         assert!(copy.properties.expiration().is_none());
         assert_eq!(copy.properties.delivery_mode(), &Some(2));
+    }
+
+    #[test]
+    fn a_copy_goes_where_we_send_it_and_nowhere_else() {
+        let mut headers = FieldTable::default();
+        for name in ["CC", "BCC", "x-cc", "x-note"] {
+            headers.insert(name.into(), AMQPValue::FieldArray(vec![text_value("jobs")].into()));
+        }
+        let received = |reply_to: &str| BasicProperties::default().with_headers(headers.clone()).with_reply_to(reply_to.into());
+        let copy = |reply_to| Outgoing::copy_of(&received(reply_to), b"body", "dead").properties;
+        let carried: Vec<_> = copy("exchange").headers().clone().unwrap().inner().keys().map(ToString::to_string).collect();
+        assert_eq!(carried, ["x-note"]);
+        for (reply_to, carried) in [("exchange", true), ("amq.rabbitmq.reply-to.g1h2.GI3Z", true), ("amq.rabbitmq.reply-to", false)] {
+            assert_eq!(copy(reply_to).reply_to().is_some(), carried, "{reply_to}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use delivery::{Delivery, LeaseLost};
 pub use greeting::{Greeting, greet};
 pub use letter::{Letter, LetterClass};
 pub use management::{Binding, Management, QueueFacts};
-pub use message::{History, Outgoing, header, is_direct_reply};
+pub use message::{DIRECT_REPLY, History, Outgoing, header, is_direct_reply};
 pub use publisher::{PublishError, Publisher};
 pub use question::Question;
 pub use session::{Deliveries, Session, SessionLost};

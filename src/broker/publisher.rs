@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, Role, backoff};
 use super::message::Outgoing;
-use super::topology::{is_forbidden, is_missing};
+use super::topology::{is_brokers_fault, is_forbidden, is_missing};
 
 /// Publishes with confirm, over a connection of its own that it makes and remakes as needed.
 ///
@@ -49,6 +49,12 @@ pub enum PublishError {
     /// The broker refused to take responsibility: a full queue, or a majority of a queue's nodes is down.
     #[error("the broker refused the message: its queue is full or has no majority")]
     Refused,
+    /// The broker closed the channel over this message, for something that is wrong with it.
+    #[error("the broker does not take this message: {0}")]
+    Rejected(String),
+    /// The broker closed the connection over a fault of its own, for which this message may be the reason.
+    #[error("the broker failed: {0}")]
+    Fault(String),
     /// The broker could not be asked, or did not confirm in time.
     #[error("the broker did not confirm: {0}")]
     Unavailable(String),
@@ -58,8 +64,8 @@ impl PublishError {
     /// Whether the broker answered, and what it answered was no.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Unroutable { .. } | Self::Forbidden { .. } | Self::Refused => true,
-            Self::Unavailable(_) => false,
+            Self::Unroutable { .. } | Self::Forbidden { .. } | Self::Refused | Self::Rejected(_) => true,
+            Self::Fault(_) | Self::Unavailable(_) => false,
         }
     }
 }
@@ -93,6 +99,11 @@ impl Publisher {
         Self { connector, link: Mutex::new(None), blocked: Arc::default() }
     }
 
+    /// Another publisher to the same broker, on a connection that nothing else is published on.
+    pub fn apart(&self) -> Self {
+        Self::new(self.connector.clone())
+    }
+
     /// Connects ahead of the first publish, which would have to wait for it.
     ///
     /// # Errors
@@ -116,7 +127,7 @@ impl Publisher {
             () = self.confirm_is_overdue() => None,
         };
         match outcome {
-            Some(Err(error @ PublishError::Unavailable(_))) => {
+            Some(Err(error @ (PublishError::Unavailable(_) | PublishError::Fault(_)))) => {
                 self.drop_link(&link).await;
                 Err(error)
             }
@@ -250,7 +261,7 @@ impl Publisher {
 async fn publish_over(link: &Link, message: &Outgoing) -> Result<(), PublishError> {
     let channel = link.channel().await?;
     let outcome = publish_on(&channel, message).await;
-    if channel.status().connected() && !matches!(outcome, Err(PublishError::Unavailable(_))) {
+    if channel.status().connected() && !matches!(outcome, Err(PublishError::Unavailable(_) | PublishError::Fault(_))) {
         link.give_back(channel);
     }
     outcome
@@ -284,6 +295,9 @@ pub(super) async fn publish_on(channel: &Channel, message: &Outgoing) -> Result<
         // The exchange does not exist, or is not ours to write to: the broker closes the channel, the connection lives on.
         Err(error) if is_missing(&error) => Err(unroutable()),
         Err(error) if is_forbidden(&error) => Err(PublishError::Forbidden { exchange: message.exchange.clone() }),
+        // Whatever else is wrong with it costs its channel and nobody else's.
+        Err(error) if error.is_amqp_soft_error() => Err(PublishError::Rejected(error.to_string())),
+        Err(error) if is_brokers_fault(&error) => Err(PublishError::Fault(error.to_string())),
         Err(error) => Err(unavailable(&error)),
     }
 }

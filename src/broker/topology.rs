@@ -14,6 +14,8 @@ const ACCESS_REFUSED: u16 = 403;
 const RESOURCE_LOCKED: u16 = 405;
 /// AMQP's code for something that is not there.
 const NOT_FOUND: u16 = 404;
+/// AMQP's code for a fault of the broker's own.
+const INTERNAL_ERROR: u16 = 541;
 
 /// Delivery limit of the dead letters' queue: each look at a letter counts, and one look a second takes 31 years to reach
 /// it. Not -1, which 3.10 takes for a limit that is always reached.
@@ -269,6 +271,11 @@ pub(super) fn is_locked(error: &lapin::Error) -> bool {
 /// Whether the broker says that its user may not do what was asked for.
 pub(super) fn is_forbidden(error: &lapin::Error) -> bool {
     refusal(error).is_some_and(|(code, _)| code == ACCESS_REFUSED)
+}
+
+/// Whether the broker closed the whole connection over a fault of its own.
+pub(super) fn is_brokers_fault(error: &lapin::Error) -> bool {
+    refusal(error).is_some_and(|(code, _)| code == INTERNAL_ERROR)
 }
 
 fn text(value: &str) -> AMQPValue {

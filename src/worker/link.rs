@@ -14,6 +14,9 @@ pub struct Link {
     holds: Vec<Duration>,
     pub(super) names: Names,
     pub(super) publisher: Publisher,
+    /// What answers to senders by direct reply-to are published on. RabbitMQ 3.10 and 4.0 close a connection over an address
+    /// whose node is gone, or that somebody made up; nobody else's message must be on it.
+    pub(super) answers: Publisher,
 }
 
 impl Link {
@@ -23,6 +26,7 @@ impl Link {
             names: Names::new(&topology.prefix),
             holds: retry.schedule().rungs(),
             publisher: Publisher::new(connector.clone()),
+            answers: Publisher::new(connector.clone()),
             connector,
             topology,
         }
@@ -55,6 +59,12 @@ impl Link {
             Ok(declared) => Ok(declared?),
             Err(_) => Err(unanswered()),
         }
+    }
+
+    /// Closes what is published on; everything confirmed stays confirmed.
+    pub(super) async fn close(&self) {
+        self.publisher.close().await;
+        self.answers.close().await;
     }
 
     async fn declare_on(&self, session: &Session) -> Result<(), SetUpError> {

@@ -143,7 +143,7 @@ impl Worker {
                 }
             }
         }
-        self.link.publisher.close().await;
+        self.link.close().await;
         Ok(())
     }
 

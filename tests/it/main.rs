@@ -23,6 +23,7 @@ mod remote;
 mod reply;
 mod rolling;
 mod schema;
+mod sender;
 mod session;
 mod sides;
 mod staging;

@@ -94,6 +94,21 @@ async fn a_job_goes_on_with_its_senders_trace_through_s3_the_engine_and_the_repl
 }
 
 #[tokio::test]
+async fn no_span_holds_the_address_that_a_sender_is_answered_at() {
+    let stage = Stage::new().await;
+    let collector = Collector::start(&stage).await;
+    let worker = stage.worker().set("telemetry.otlp_endpoint", &collector.endpoint).start().await;
+    let address = "amq.rabbitmq.reply-to.g1h2AA5yZXBseUAyMjMwNTk3MgAAA5MAAAAAawRD6Q==.GI3ZeVxQdZNZh3zi4s13fw==";
+    stage.publish_raw(b"no job", BasicProperties::default().with_reply_to(address.into())).await;
+    stage.next_dead_letter().await;
+    let answers = || collector.spans().into_iter().any(|(_, _, name)| name == "publish amq.rabbitmq.reply-to");
+    stage.until("the answer's span arrives", async || answers()).await;
+    let received = std::fs::read_to_string(collector.home.path().join("log")).expect("log");
+    assert!(!received.contains("g1h2AA5y"), "whoever has the address can answer in our name");
+    drop(worker);
+}
+
+#[tokio::test]
 async fn all_attempts_of_a_job_are_one_trace() {
     let stage = Stage::new().await;
     let collector = Collector::start(&stage).await;

@@ -10,13 +10,17 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Run;
-use crate::broker::{LeaseLost, Outgoing, PublishError, is_direct_reply};
+use crate::broker::{DIRECT_REPLY, LeaseLost, Outgoing, PublishError, Publisher, is_direct_reply};
 use crate::circuit::Signal;
 use crate::event::Event;
 use crate::failure::{Class, Dependency, Failure};
 use crate::telemetry::metric::PUBLISH_FAILURES;
 use crate::telemetry::{Step, TraceContext};
 use crate::worker::makes_topology;
+
+/// Faults of the broker over one and the same answer, on connections that carried nothing else, after which its address is taken
+/// for the reason.
+const FAULTS_OF_AN_ADDRESS: u32 = 3;
 
 impl Run<'_> {
     /// Publishes the event of a document that was read; the failure is what becomes of the job where the exchange refuses it.
@@ -36,7 +40,7 @@ impl Run<'_> {
             }
             !error.is_refusal() || Instant::now() < give_up_at
         };
-        let published = self.publish(self.addressed(&worker.link.names.events, event), go_on).await?;
+        let published = self.publish(&worker.link.publisher, self.addressed(&worker.link.names.events, event), go_on).await?;
         if published.is_ok() {
             worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
         }
@@ -49,8 +53,10 @@ impl Run<'_> {
 
     /// An exchange that the job names is this job's affair, and that of the others that name it: it is asked once.
     async fn offer_to_one(&self, exchange: &str, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
-        let published = self.publish(self.addressed(exchange, event), |error| !error.is_refusal()).await?;
+        let published = self.ask_once(exchange, event).await?;
         match &published {
+            // An address is a sender's own, and no exchange that others name too.
+            _ if is_direct_reply(exchange) => {}
             Ok(()) => self.worker.routes.took(exchange),
             Err(error) => self.worker.routes.refused(exchange, &error.to_string()),
         }
@@ -61,12 +67,44 @@ impl Run<'_> {
     /// the exchange that it names refuses that, our own takes it.
     pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
         let ours = &self.worker.link.names.events;
-        if exchange != ours && self.publish(self.addressed(exchange, event), |error| !error.is_refusal()).await?.is_ok() {
+        if exchange != ours && self.ask_once(exchange, event).await?.is_ok() {
             return Ok(());
         }
         self.insist(self.addressed(ours, event)).await?;
         self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
         Ok(())
+    }
+
+    /// Publishes an event where the job wants it; what refuses it is not asked again.
+    async fn ask_once(&self, exchange: &str, event: &Event) -> Result<Result<(), PublishError>, LeaseLost> {
+        if is_direct_reply(exchange) {
+            return self.answer_sender(exchange, event).await;
+        }
+        self.publish(&self.worker.link.publisher, self.addressed(exchange, event), |error| !error.is_refusal()).await
+    }
+
+    /// Answers by direct reply-to. Where the sender is gone, the broker drops the answer; where its node is gone too, or never
+    /// was, it may fail over the address. Whether it was this one shows on a connection of its own: then nobody waits there.
+    async fn answer_sender(&self, address: &str, event: &Event) -> Result<Result<(), PublishError>, LeaseLost> {
+        let answers = &self.worker.link.answers;
+        let answer = || self.addressed(address, event);
+        let published = self.publish(answers, answer(), |error| matches!(error, PublishError::Unavailable(_))).await?;
+        if !matches!(published, Err(PublishError::Fault(_))) {
+            return Ok(published);
+        }
+        let apart = answers.apart();
+        let mut n_faults = 0;
+        let go_on = |error: &PublishError| {
+            n_faults += u32::from(matches!(error, PublishError::Fault(_)));
+            !error.is_refusal() && n_faults < FAULTS_OF_AN_ADDRESS
+        };
+        let published = self.publish(&apart, answer(), go_on).await?;
+        apart.close().await;
+        if matches!(published, Err(PublishError::Fault(_))) {
+            tracing::warn!(job.id = self.job_id.as_str(), "the job's sender is not connected any more: nobody gets its event");
+            return Ok(Ok(()));
+        }
+        Ok(published)
     }
 
     /// Publishes what has nowhere else to go, for as long as the lease lasts.
@@ -76,7 +114,7 @@ impl Run<'_> {
             true
         };
         // Every failure is tried again, so that only the lease can have ended it.
-        self.publish(message, go_on).await?.map_err(|_| LeaseLost)
+        self.publish(&self.worker.link.publisher, message, go_on).await?.map_err(|_| LeaseLost)
     }
 
     /// Notes that a part of the topology that all jobs need is not there, or not ours to write to: the intake stops.
@@ -89,7 +127,7 @@ impl Run<'_> {
             PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => {
                 worker.circuits.note(Dependency::Reply, Signal::Refused, self.caller, &error.to_string());
             }
-            PublishError::Refused | PublishError::Unavailable(_) => {}
+            PublishError::Refused | PublishError::Rejected(_) | PublishError::Fault(_) | PublishError::Unavailable(_) => {}
         }
     }
 
@@ -102,6 +140,7 @@ impl Run<'_> {
     /// Publishes until the broker has the message or `go_on` wants no other try; the inner error is the last one then.
     async fn publish(
         &self,
+        publisher: &Publisher,
         message: Outgoing,
         mut go_on: impl FnMut(&PublishError) -> bool,
     ) -> Result<Result<(), PublishError>, LeaseLost> {
@@ -115,13 +154,18 @@ impl Run<'_> {
             }
             goes_on
         };
-        let destination = if message.exchange.is_empty() { &message.routing_key } else { &message.exchange };
+        let destination = match &message {
+            // The key is all that is needed to answer in our name.
+            message if !message.is_mandatory() => DIRECT_REPLY,
+            message if message.exchange.is_empty() => &message.routing_key,
+            message => &message.exchange,
+        };
         let span = tracing::info_span!("publish", otel.name = format!("publish {destination}"), otel.kind = "producer");
         span.set_attribute("messaging.system", "rabbitmq");
         span.set_attribute("messaging.operation.type", "send");
-        span.set_attribute("messaging.destination.name", destination.clone());
+        span.set_attribute("messaging.destination.name", destination.to_owned());
         let message = message.with_trace_context(&TraceContext::of(&span));
-        let published = self.worker.link.publisher.publish_until(&message, self.delivery.lease_lost(), go_on).instrument(span).await;
+        let published = publisher.publish_until(&message, self.delivery.lease_lost(), go_on).instrument(span).await;
         if published.is_err() && self.delivery.lease_lost().is_cancelled() {
             return Err(LeaseLost);
         }
