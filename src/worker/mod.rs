@@ -125,6 +125,7 @@ impl Worker {
                         tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
                     }
                     session.close().await;
+                    self.kept.session_ended(Instant::now());
                     n_failures = if opened_at.elapsed() < SHORT_SESSION { n_failures + 1 } else { 0 };
                 }
                 Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| matches!(error, SetUpError::Conflict(_))) => {

@@ -9,6 +9,7 @@ mod stage;
 #[expect(dead_code, reason = "shared with the fault campaign, which uses the rest")]
 mod worker_process;
 
+mod again;
 mod api;
 mod autoscale;
 mod broker;

@@ -16,7 +16,7 @@ use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::Worker;
-use super::kept::Key;
+use super::kept::{Ended, Key, Taken};
 use crate::broker::{Delivery, History, LeaseLost, is_direct_reply};
 use crate::circuit::Caller;
 use crate::document::{Reading, answer};
@@ -49,6 +49,8 @@ struct Run<'a> {
     worker: &'a Worker,
     delivery: &'a Delivery,
     history: History,
+    /// When a worker first took the job, which may be now.
+    first_seen: OffsetDateTime,
     job_id: JobId,
     /// The job as the circuits know it.
     caller: Caller,
@@ -59,12 +61,14 @@ struct Run<'a> {
 /// Runs one job to its settlement, and says how it went in one line.
 pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
     let started = Instant::now();
-    let history = delivery.history().seen_at(OffsetDateTime::now_utc());
+    let now = OffsetDateTime::now_utc();
+    let history = delivery.history().seen_at(now);
+    let first_seen = history.first_seen.unwrap_or(now);
     let job_id = JobId::of_message(delivery.body(), delivery.message_id());
     let parsed = Job::parse(delivery.body(), delivery.message_id());
     let metadata = parsed.as_ref().map(|job| job.metadata.clone()).unwrap_or_default();
     let caller = BuildHasherDefault::<DefaultHasher>::default().hash_one(&job_id);
-    let run = Run { worker, delivery: &delivery, history, job_id, caller, metadata, steps: Mutex::default() };
+    let run = Run { worker, delivery: &delivery, history, first_seen, job_id, caller, metadata, steps: Mutex::default() };
     counter!(DELIVERIES, "redelivered" => delivery.redelivered().to_string()).increment(1);
     let span = run.span();
     let end = run.to_the_end(parsed).instrument(span.clone()).await;
@@ -74,11 +78,9 @@ pub(super) async fn run(worker: &Arc<Worker>, delivery: Delivery) {
 impl Run<'_> {
     async fn to_the_end(&self, parsed: Result<Job, Failure>) -> Result<End, LeaseLost> {
         // A reply_to that is not allowed is not asked; its failure is told to everyone.
-        let everyone = &self.worker.link.names.events;
         let (job, exchange) = match (parsed, self.reply_exchange()) {
-            (Ok(job), Ok(exchange)) => (job, exchange),
-            (Err(failure), exchange) => return self.settle_failure(failure, exchange.as_deref().unwrap_or(everyone)).await,
-            (Ok(_), Err(failure)) => return self.settle_failure(failure, everyone).await,
+            (parsed, Ok(exchange)) => (parsed, exchange),
+            (parsed, Err(failure)) => (parsed.and(Err(failure)), self.worker.link.names.events.clone()),
         };
         let key = self.key();
         let _turn = tokio::select! {
@@ -86,12 +88,15 @@ impl Run<'_> {
             () = self.delivery.lease_lost().cancelled() => return Err(LeaseLost),
             turn = self.worker.kept.turn(&key) => turn,
         };
-        // What the broker brings again, or a hold queue, is a job that may have ended meanwhile.
-        let anew = !self.delivery.redelivered() && self.delivery.history().first_seen.is_none();
-        if let Some(event) = self.worker.kept.get(&key, anew) {
+        let taken = Taken { first_seen: self.first_seen, redelivered: self.delivery.redelivered() };
+        if let Some(ended) = self.worker.kept.get(&key, taken) {
             counter!(KEPT_RESULTS).increment(1);
-            return self.settle_kept(event, &exchange).await;
+            return self.settle_kept(ended, &exchange).await;
         }
+        let job = match job {
+            Ok(job) => job,
+            Err(failure) => return self.settle_failure(failure, &exchange).await,
+        };
         if self.delivery.n_earlier_deliveries() >= self.worker.params.topology.delivery_limit {
             return self.give_up_unread(&exchange).await;
         }
@@ -99,7 +104,7 @@ impl Run<'_> {
             Ok(reading) => {
                 let event = Arc::new(Event::read(self.subject(), answer::event_data(&reading), OffsetDateTime::now_utc()));
                 drop(reading);
-                self.worker.kept.keep(key, Arc::clone(&event));
+                self.worker.kept.keep(key, Ended::Read(Arc::clone(&event)));
                 self.settle_read(&event, &exchange, End::Read).await
             }
             Err(failure) => self.settle_failure(failure, &exchange).await,

@@ -1,7 +1,8 @@
 //! What becomes of a job: answered, put off, or given up. Each ends with the acknowledgement, and nothing else does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -10,6 +11,7 @@ use crate::broker::{History, LeaseLost};
 use crate::event::Event;
 use crate::failure::{Class, Dependency, Failure};
 use crate::retry::{self, Verdict};
+use crate::worker::kept::{Ended, GivenUp};
 
 impl Run<'_> {
     /// Answers with the event of a document that was read; where its exchange refuses it, that is the job's failure.
@@ -24,19 +26,20 @@ impl Run<'_> {
     }
 
     /// Answers with an event from memory.
-    pub(super) async fn settle_kept(&self, event: Arc<Event>, exchange: &str) -> Result<End, LeaseLost> {
-        if !event.is_failure() {
-            return self.settle_read(&event, exchange, End::Kept(Arc::clone(&event))).await;
+    pub(super) async fn settle_kept(&self, ended: Ended, exchange: &str) -> Result<End, LeaseLost> {
+        match ended {
+            Ended::Read(event) => self.settle_read(&event, exchange, End::Kept(Arc::clone(&event))).await,
+            Ended::GivenUp(given_up) => {
+                self.settle_given_up(&given_up, exchange).await?;
+                Ok(End::Kept(Arc::clone(&given_up.event)))
+            }
         }
-        self.tell_failure(exchange, &event).await?;
-        self.delivery.ack().await?;
-        Ok(End::Kept(event))
     }
 
     /// Puts the job off or gives it up, as its failure and its history want it.
     pub(super) async fn settle_failure(&self, failure: Failure, exchange: &str) -> Result<End, LeaseLost> {
         let now = OffsetDateTime::now_utc();
-        let age = self.history.first_seen.map(|first_seen| now - first_seen).and_then(|age| age.try_into().ok()).unwrap_or_default();
+        let age = (now - self.first_seen).try_into().unwrap_or_default();
         let history = retry::History { attempt: self.history.attempt, deferrals: self.history.deferrals, age };
         let schedule = &self.worker.schedule;
         let verdict = if self.waits_for_outage(&failure) {
@@ -53,37 +56,47 @@ impl Run<'_> {
                 self.hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history }).await?;
                 Ok(End::Held { failure, delay, burned: false })
             }
-            Verdict::DeadLetter => {
-                self.bury(&failure, now).await?;
-                let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
-                // From here on the job has failed: if the broker brings it again, it must not be read after all.
-                self.worker.kept.keep(self.key(), Arc::clone(&event));
-                self.tell_failure(exchange, &event).await?;
-                self.delivery.ack().await?;
-                Ok(End::DeadLettered(failure))
-            }
+            Verdict::DeadLetter => self.give_up(failure, exchange, now).await,
         }
     }
 
     /// Gives up a job that ended none of the deliveries it may have, without touching its images: whatever it does to
-    /// the process, it would do again. The event goes first. Should the process die even now, the broker dead-letters
-    /// the job by itself, but nobody else would tell of it.
+    /// the process, it would do again.
     pub(super) async fn give_up_unread(&self, exchange: &str) -> Result<End, LeaseLost> {
-        let now = OffsetDateTime::now_utc();
         let n_deliveries = self.delivery.n_earlier_deliveries();
         let failure = Failure::new(Class::DeliveryLimit, format!("the job was delivered {n_deliveries} times and never answered"));
-        let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
-        self.tell_failure(exchange, &event).await?;
-        self.bury(&failure, now).await?;
-        self.worker.kept.keep(self.key(), event);
-        self.delivery.ack().await?;
-        Ok(End::DeadLettered(failure))
+        self.give_up(failure, exchange, OffsetDateTime::now_utc()).await
     }
 
-    /// Publishes the job as a dead letter.
-    async fn bury(&self, failure: &Failure, now: OffsetDateTime) -> Result<(), LeaseLost> {
-        let letter = self.delivery.copy_to(&self.worker.link.names.dead).with_history(self.history).with_failure(failure, now);
-        self.insist(letter).await
+    /// Gives the job up. From here on it has failed: if the broker brings it again, it must not be read after all.
+    async fn give_up(&self, failure: Failure, exchange: &str, now: OffsetDateTime) -> Result<End, LeaseLost> {
+        let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
+        let given_up = Arc::new(GivenUp { event, failure, at: now, has_letter: AtomicBool::new(false) });
+        self.worker.kept.keep(self.key(), Ended::GivenUp(Arc::clone(&given_up)));
+        self.settle_given_up(&given_up, exchange).await?;
+        Ok(End::DeadLettered(given_up.failure.clone()))
+    }
+
+    /// Writes the dead letter of a job that was given up, where that is still to be done, and tells its event.
+    ///
+    /// Of a job that may kill the process the event goes first: should it die even now, the broker dead-letters the job by
+    /// itself, but nobody else would tell of it.
+    async fn settle_given_up(&self, given_up: &GivenUp, exchange: &str) -> Result<(), LeaseLost> {
+        let may_kill = given_up.failure.class == Class::DeliveryLimit;
+        if may_kill {
+            self.tell_failure(exchange, &given_up.event).await?;
+        }
+        if !given_up.has_letter.load(Ordering::Relaxed) {
+            let letter = self.delivery.copy_to(&self.worker.link.names.dead).with_history(self.history);
+            self.insist(letter.with_failure(&given_up.failure, given_up.at)).await?;
+            given_up.has_letter.store(true, Ordering::Relaxed);
+        }
+        if !may_kill {
+            self.tell_failure(exchange, &given_up.event).await?;
+        }
+        self.delivery.ack().await?;
+        self.worker.kept.acked(&self.key(), Instant::now());
+        Ok(())
     }
 
     async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
