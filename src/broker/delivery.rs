@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lapin::options::{BasicAckOptions, BasicNackOptions};
+use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{History, Outgoing, number, trace_context};
+use super::message::{History, Outgoing, number, trace_context, untold};
+use crate::failure::Failure;
 use crate::telemetry::TraceContext;
 
 /// One job as the broker handed it over, with the lease to settle it.
@@ -62,6 +64,11 @@ impl Delivery {
     /// What the message says its job has behind it.
     pub fn history(&self) -> History {
         self.inner.properties.headers().as_ref().map_or_else(|| History::of(&Default::default()), History::of)
+    }
+
+    /// Why and when the job was given up, where it only waits for somebody who takes its event.
+    pub fn untold(&self) -> Option<(Failure, OffsetDateTime)> {
+        untold(self.inner.properties.headers().as_ref()?)
     }
 
     /// Where the sender's trace stands.

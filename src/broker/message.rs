@@ -4,7 +4,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::event::rfc3339;
-use crate::failure::Failure;
+use crate::failure::{Class, Dependency, Failure};
 use crate::telemetry::{TRACE_HEADERS, TraceContext};
 
 /// Names of our headers. A retry copy is a new message, so the broker's own counters start again with it; what a job
@@ -22,6 +22,11 @@ pub mod header {
     pub const CLASS: &str = "x-idmill-class";
     /// Why, in one sentence without document content.
     pub const REASON: &str = "x-idmill-reason";
+    /// Which dependency was at fault, where it was one.
+    pub const DEPENDENCY: &str = "x-idmill-dependency";
+    /// Says of a message in a hold queue, as an AMQP boolean, that its job was given up, has its dead letter, and waits for
+    /// nothing but somebody who takes its event.
+    pub const UNTOLD: &str = "x-idmill-untold";
     /// When the job was dead-lettered, RFC 3339.
     pub const DEAD_SINCE: &str = "x-idmill-dead-since";
 }
@@ -164,14 +169,28 @@ impl Outgoing {
 
     /// The same message with the failure that ended its job.
     #[must_use]
-    pub fn with_failure(self, failure: &Failure, now: OffsetDateTime) -> Self {
+    pub fn with_failure(mut self, failure: &Failure, now: OffsetDateTime) -> Self {
+        // A letter that somebody moved back may have these of its last end.
+        let headers = without(&self.properties.headers().clone().unwrap_or_default(), &[header::DEPENDENCY, header::UNTOLD]);
+        self.properties = self.properties.with_headers(headers);
         let mut reason = failure.reason.clone();
         while reason.len() > MAX_REASON_BYTES {
             reason.pop();
         }
-        self.with_header(header::CLASS, text_value(failure.class.as_str()))
+        let message = match failure.dependency {
+            Some(dependency) => self.with_header(header::DEPENDENCY, text_value(dependency.as_str())),
+            None => self,
+        };
+        message
+            .with_header(header::CLASS, text_value(failure.class.as_str()))
             .with_header(header::REASON, text_value(&reason))
             .with_header(header::DEAD_SINCE, text_value(&rfc3339(now)))
+    }
+
+    /// The same message, whose job has ended and only waits for somebody who takes its event.
+    #[must_use]
+    pub fn untold(self) -> Self {
+        self.with_header(header::UNTOLD, AMQPValue::Boolean(true))
     }
 
     /// The same message as the next place of a trace; an empty context leaves the sender's in place.
@@ -184,7 +203,16 @@ impl Outgoing {
     #[must_use]
     pub(super) fn starting_over(mut self, n_replays: u32) -> Self {
         // With the age it had, a job that was put off for long would be given up again at once.
-        let past = [header::ATTEMPT, header::DEFERRALS, header::FIRST_SEEN, header::CLASS, header::REASON, header::DEAD_SINCE];
+        let past = [
+            header::ATTEMPT,
+            header::DEFERRALS,
+            header::FIRST_SEEN,
+            header::CLASS,
+            header::REASON,
+            header::DEAD_SINCE,
+            header::DEPENDENCY,
+            header::UNTOLD,
+        ];
         let headers = without(&self.properties.headers().clone().unwrap_or_default(), &past);
         self.properties = self.properties.with_headers(headers);
         self.with_header(header::REPLAY, number_value(n_replays))
@@ -211,6 +239,18 @@ impl Outgoing {
     pub(super) fn message_id(&self) -> Option<&ShortString> {
         self.properties.message_id().as_ref()
     }
+}
+
+/// Why and when the job of a message was given up that only waits for its event; `None` for any other message.
+pub(super) fn untold(headers: &FieldTable) -> Option<(Failure, OffsetDateTime)> {
+    if headers.inner().get(header::UNTOLD) != Some(&AMQPValue::Boolean(true)) {
+        return None;
+    }
+    let named = |name| text(headers, name);
+    let class = named(header::CLASS).and_then(|name| Class::ALL.into_iter().find(|class| class.as_str() == name))?;
+    let dependency = named(header::DEPENDENCY).and_then(|name| Dependency::ALL.into_iter().find(|known| known.as_str() == name));
+    let failure = Failure { dependency, ..Failure::new(class, named(header::REASON)?) };
+    Some((failure, moment(headers, header::DEAD_SINCE)?))
 }
 
 /// Whether a header of that name holds nothing but what idmill, the broker or a tracer wrote. What a producer put into one of
@@ -360,10 +400,22 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_waits_for_its_event_says_why_its_job_was_given_up() {
+        let at = time::macros::datetime!(2030-01-02 03:04:05.678 UTC);
+        let headers = |message: Outgoing| message.properties.headers().clone().unwrap();
+        for failure in [Failure::new(Class::BadImage, "the object is empty"), Failure::of(Dependency::Storage, Class::Unavailable, "503")] {
+            let letter = Outgoing::json("", "hold", "m-1", "application/json", b"body".to_vec()).with_failure(&failure, at);
+            assert_eq!(untold(&headers(letter.clone())), None, "a letter that somebody moved back is to be read");
+            assert_eq!(untold(&headers(letter.clone().untold())), Some((failure, at)));
+            assert_eq!(untold(&headers(letter.untold().starting_over(1))), None);
+        }
+    }
+
+    #[test]
     fn a_replay_starts_over_and_counts() {
         let history = History { attempt: 4, deferrals: 2, first_seen: Some(OffsetDateTime::UNIX_EPOCH), replay: 1 };
         let letter = Outgoing::json("", "dead", "m-1", "application/json", b"body".to_vec()).with_history(history);
-        let letter = letter.with_failure(&Failure::new(crate::failure::Class::Internal, "why"), OffsetDateTime::UNIX_EPOCH);
+        let letter = letter.with_failure(&Failure::new(Class::Internal, "why"), OffsetDateTime::UNIX_EPOCH);
         let headers = letter.starting_over(2).properties.headers().clone().unwrap();
         assert_eq!(History::of(&headers), History { attempt: 1, deferrals: 0, first_seen: None, replay: 2 });
         assert_eq!(headers.inner().len(), 1, "{headers:?}");

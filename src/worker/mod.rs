@@ -307,6 +307,11 @@ impl Worker {
         })
     }
 
+    /// Whether the job that asks is the only one in flight, as a probe is.
+    fn is_only_job(&self) -> bool {
+        *self.in_flight.borrow() == 1
+    }
+
     async fn wait_until_idle(&self) {
         let _ = self.in_flight.subscribe().wait_for(|n| *n == 0).await;
     }

@@ -216,3 +216,100 @@ async fn a_job_does_not_wait_in_hand_for_longer_than_another_budget_for_somebody
     play.stage.until("it is settled", async || n_ended(&worker.log(), "read") == 1).await;
     assert_eq!((play.api.n_calls(), n_ended(&worker.log(), "retried")), (1, 0), "it burned no attempt and was read once");
 }
+
+#[tokio::test]
+async fn a_full_queue_beside_another_has_no_event_put_into_that_one_again_and_again() {
+    let play = Play::new().await;
+    let worker = play.worker().set("retry.defer_delays", "60s").set("retry.probe_interval", "60s").start().await;
+    play.bind_full_queue(&play.stage.name("events")).await;
+    play.publish("job", None).await;
+    play.stage.until("it is put off", async || n_ended(&worker.log(), "deferred") == 1).await;
+    assert!(paused(&worker));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (n_copies, _) = play.stage.depth(&play.stage.name("inbox")).await.expect("an inbox");
+    assert!((1..=3).contains(&n_copies), "{n_copies} copies of an event, where three refusals in a row stop the intake");
+    assert_eq!(n_ended(&worker.log(), "retried"), 0, "it burned no attempt");
+}
+
+#[tokio::test]
+async fn failures_that_nobody_hears_of_keep_no_other_job_and_are_told_at_last() {
+    let play = Play::new().await;
+    let queue = play.bind_new_queue(&play.unbound).await;
+    let mut worker = play.worker().start().await;
+    play.stage.unbind_inbox().await;
+    // More of them than the worker takes at once, and what they name is not allowed.
+    for n in 0..4 {
+        play.publish(&format!("nowhere-{n}"), Some("amq.topic")).await;
+    }
+    play.stage.until("all of them wait", async || n_ended(&worker.log(), "deferred") >= 8).await;
+    for n in 0..4 {
+        play.publish(&format!("well-{n}"), Some(&play.unbound)).await;
+    }
+    for _ in 0..4 {
+        assert_eq!(play.next_of(&queue).await["type"], "idmill.document.read.v1");
+    }
+    assert!(!paused(&worker), "nobody else waited");
+    let mut letters = BTreeMap::new();
+    for _ in 0..4 {
+        let letter = play.stage.next_dead_letter().await;
+        letters.insert(letter.json()["id"].to_string(), letter.header("x-idmill-dead-since").to_owned());
+    }
+    assert_eq!(letters.len(), 4);
+    worker.terminate();
+    assert!(worker.wait().await.success());
+
+    // Another process knows of them by their messages alone.
+    let heir = play.worker().start().await;
+    play.stage.bind_inbox().await;
+    for _ in 0..4 {
+        let event = play.next_of(&play.stage.name("inbox")).await;
+        assert_eq!(event["data"]["failure"]["class"], "bad_job");
+        assert_eq!(Some(event["time"].as_str().expect("a time")), letters.remove(&event["subject"].to_string()).as_deref());
+    }
+    play.stage.until("all are settled", async || n_ended(&heir.log(), "failed") == 4).await;
+    assert!(play.stage.next_event_within(Duration::from_millis(300)).await.is_none());
+    assert_eq!(play.stage.depth(&play.stage.name("dead")).await, Some((0, 0)), "one letter each");
+    assert_eq!(play.api.n_calls(), 4);
+}
+
+#[tokio::test]
+async fn an_event_of_a_failure_waits_no_longer_than_a_job_does() {
+    let play = Play::new().await;
+    let worker = play.worker().set("retry.give_up_after", "1s").start().await;
+    play.stage.unbind_inbox().await;
+    play.stage.publish_raw(b"no job", BasicProperties::default()).await;
+    let given_up = |log: &str| log.contains("nobody took the event of a job that was given up");
+    play.stage.until("its event is given up", async || given_up(&worker.log())).await;
+    assert_eq!(play.stage.next_dead_letter().await.header("x-idmill-class"), "bad_job");
+    assert_eq!(play.stage.depth(&play.stage.name("jobs")).await.map(|(n, _)| n), Some(0));
+    assert!(n_ended(&worker.log(), "deferred") > 1 && !paused(&worker));
+}
+
+#[tokio::test]
+async fn the_intake_goes_on_when_a_queue_is_back_also_where_nobody_needs_everyones_exchange() {
+    let play = Play::new().await;
+    let queue = play.bind_new_queue(&play.unbound).await;
+    let worker = || play.worker().set("retry.missing_delays", "100ms");
+    worker().start().await.kill();
+    let (jobs, hold) = (play.stage.name("jobs"), play.stage.name("jobs.retry.100ms"));
+    let channel = play.stage.channel().await;
+    channel.queue_delete(hold.as_str().into(), Default::default()).await.expect("a queue");
+    let worker = worker().set("topology.mode", "none").start().await;
+    let missing = json!({"id": "missing", "front": play.stage.key("nowhere.jpg")}).to_string();
+    let answered_there = || BasicProperties::default().with_reply_to(play.unbound.as_str().into());
+    play.stage.publish_raw(missing.as_bytes(), answered_there()).await;
+    play.stage.until("the intake stops", async || paused(&worker)).await;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(100));
+    arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(jobs.as_str().into()));
+    channel.queue_declare(hold.as_str().into(), QueueDeclareOptions::durable(), arguments).await.expect("a queue");
+    assert_eq!(play.next_of(&queue).await["subject"], "missing");
+    for n in 0..3 {
+        play.publish(&format!("job-{n}"), Some(&play.unbound)).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(play.next_of(&queue).await["type"], "idmill.document.read.v1");
+    }
+    assert!(worker.log().contains("the circuit closed"), "jobs went on one at a time");
+}

@@ -93,6 +93,9 @@ impl Run<'_> {
             counter!(KEPT_RESULTS).increment(1);
             return self.settle_kept(ended, &exchange).await;
         }
+        if let Some((failure, at)) = self.delivery.untold() {
+            return self.tell_at_last(failure, at, &exchange).await;
+        }
         let job = match job {
             Ok(job) => job,
             Err(failure) => return self.settle_failure(failure, &exchange).await,

@@ -1,7 +1,8 @@
 //! How a job's messages get to the broker, and how long each of them is tried.
 //!
 //! While the broker does not answer, everything waits: nothing else could be done with the job. A refusal is another matter.
-//! What must go into our own queues is tried for as long as the lease lasts; an event may be refused to the job.
+//! What must go into our own queues is tried for as long as the lease lasts; an event may be refused to the job, and the event
+//! of a job that was given up is put off like a job.
 
 use std::time::Instant;
 
@@ -35,10 +36,16 @@ impl Run<'_> {
         let give_up_at = Instant::now() + worker.params.worker.job_budget;
         let go_on = |error: &PublishError| {
             self.note_refusal(error);
-            if *error == PublishError::Refused {
-                worker.circuits.note(Dependency::Reply, Signal::Failed, self.caller, &error.to_string());
+            match error {
+                PublishError::Fault(_) | PublishError::Unavailable(_) => true,
+                PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => Instant::now() < give_up_at,
+                // One queue of several may have refused it, and each try puts it into all others.
+                PublishError::Refused => {
+                    worker.circuits.note(Dependency::Reply, Signal::Failed, self.caller, &error.to_string());
+                    !worker.circuits.is_open(Dependency::Reply)
+                }
+                PublishError::Rejected(_) => false,
             }
-            !error.is_refusal() || Instant::now() < give_up_at
         };
         let published = self.publish(&worker.link.publisher, self.addressed(&worker.link.names.events, event), go_on).await?;
         if published.is_ok() {
@@ -63,24 +70,32 @@ impl Run<'_> {
         Ok(published.map_err(|error| Failure::new(Class::Unavailable, error.to_string())))
     }
 
-    /// Tells that the job was given up. Its letter lies among the dead, so that it cannot be put off for its event: where
-    /// the exchange that it names refuses that, our own takes it.
-    pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<(), LeaseLost> {
+    /// Tells that the job was given up: where the job wants it, and on our own exchange where that refuses it. Neither is
+    /// waited for, nor stops the intake: nobody may want to hear of failures.
+    pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<Result<(), PublishError>, LeaseLost> {
         let ours = &self.worker.link.names.events;
         if exchange != ours && self.ask_once(exchange, event).await?.is_ok() {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        self.insist(self.addressed(ours, event)).await?;
-        self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
-        Ok(())
+        let told = self.ask_once(ours, event).await?;
+        if told.is_ok() {
+            self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
+        }
+        Ok(told)
     }
 
     /// Publishes an event where the job wants it; what refuses it is not asked again.
     async fn ask_once(&self, exchange: &str, event: &Event) -> Result<Result<(), PublishError>, LeaseLost> {
-        if is_direct_reply(exchange) {
-            return self.answer_sender(exchange, event).await;
+        let published = if is_direct_reply(exchange) {
+            self.answer_sender(exchange, event).await?
+        } else {
+            self.publish(&self.worker.link.publisher, self.addressed(exchange, event), |error| !error.is_refusal()).await?
+        };
+        if published.is_ok() && self.worker.is_only_job() {
+            // Whoever waited for our exchange or queues has gone, and those who come may not need them.
+            self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
         }
-        self.publish(&self.worker.link.publisher, self.addressed(exchange, event), |error| !error.is_refusal()).await
+        Ok(published)
     }
 
     /// Answers by direct reply-to. Where the sender is gone, the broker drops the answer; where its node is gone too, or never

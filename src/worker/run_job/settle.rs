@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 use super::{End, Run};
-use crate::broker::{History, LeaseLost};
+use crate::broker::{History, LeaseLost, Outgoing, PublishError};
 use crate::event::Event;
 use crate::failure::{Class, Dependency, Failure};
 use crate::retry::{self, Verdict};
@@ -30,8 +30,9 @@ impl Run<'_> {
         match ended {
             Ended::Read(event) => self.settle_read(&event, exchange, End::Kept(Arc::clone(&event))).await,
             Ended::GivenUp(given_up) => {
-                self.settle_given_up(&given_up, exchange).await?;
-                Ok(End::Kept(Arc::clone(&given_up.event)))
+                let was_told = self.delivery.untold().is_none();
+                let end = if was_told { End::Kept(Arc::clone(&given_up.event)) } else { End::DeadLettered(given_up.failure.clone()) };
+                self.settle_given_up(&given_up, exchange, end).await
             }
         }
     }
@@ -39,8 +40,7 @@ impl Run<'_> {
     /// Puts the job off or gives it up, as its failure and its history want it.
     pub(super) async fn settle_failure(&self, failure: Failure, exchange: &str) -> Result<End, LeaseLost> {
         let now = OffsetDateTime::now_utc();
-        let age = (now - self.first_seen).try_into().unwrap_or_default();
-        let history = retry::History { attempt: self.history.attempt, deferrals: self.history.deferrals, age };
+        let history = self.past(self.first_seen, now);
         let schedule = &self.worker.schedule;
         let verdict = if self.waits_for_outage(&failure) {
             retry::defer(history, schedule, failure.retry_after)
@@ -70,39 +70,82 @@ impl Run<'_> {
 
     /// Gives the job up. From here on it has failed: if the broker brings it again, it must not be read after all.
     async fn give_up(&self, failure: Failure, exchange: &str, now: OffsetDateTime) -> Result<End, LeaseLost> {
-        let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, now));
-        let given_up = Arc::new(GivenUp { event, failure, at: now, has_letter: AtomicBool::new(false) });
-        self.worker.kept.keep(self.key(), Ended::GivenUp(Arc::clone(&given_up)));
-        self.settle_given_up(&given_up, exchange).await?;
-        Ok(End::DeadLettered(given_up.failure.clone()))
+        let given_up = self.given_up(failure, now, false);
+        self.settle_given_up(&given_up, exchange, End::DeadLettered(given_up.failure.clone())).await
     }
 
-    /// Writes the dead letter of a job that was given up, where that is still to be done, and tells its event.
+    /// Tells of a job that was given up then, perhaps by another process, and has its letter.
+    pub(super) async fn tell_at_last(&self, failure: Failure, at: OffsetDateTime, exchange: &str) -> Result<End, LeaseLost> {
+        let given_up = self.given_up(failure, at, true);
+        self.settle_given_up(&given_up, exchange, End::DeadLettered(given_up.failure.clone())).await
+    }
+
+    fn given_up(&self, failure: Failure, at: OffsetDateTime, has_letter: bool) -> Arc<GivenUp> {
+        let event = Arc::new(Event::failed(self.subject(), &failure, self.history.attempt, at));
+        let given_up = Arc::new(GivenUp { event, failure, at, has_letter: AtomicBool::new(has_letter) });
+        self.worker.kept.keep(self.key(), Ended::GivenUp(Arc::clone(&given_up)));
+        given_up
+    }
+
+    /// Writes the dead letter of a job that was given up, where that is still to be done, and tells its event, or puts that
+    /// off where nobody takes it.
     ///
     /// Of a job that may kill the process the event goes first: should it die even now, the broker dead-letters the job by
     /// itself, but nobody else would tell of it.
-    async fn settle_given_up(&self, given_up: &GivenUp, exchange: &str) -> Result<(), LeaseLost> {
+    async fn settle_given_up(&self, given_up: &GivenUp, exchange: &str, end: End) -> Result<End, LeaseLost> {
         let may_kill = given_up.failure.class == Class::DeliveryLimit;
-        if may_kill {
-            self.tell_failure(exchange, &given_up.event).await?;
-        }
+        let told = if may_kill { Some(self.tell_failure(exchange, &given_up.event).await?) } else { None };
         if !given_up.has_letter.load(Ordering::Relaxed) {
             let letter = self.delivery.copy_to(&self.worker.link.names.dead).with_history(self.history);
             self.insist(letter.with_failure(&given_up.failure, given_up.at)).await?;
             given_up.has_letter.store(true, Ordering::Relaxed);
         }
-        if !may_kill {
-            self.tell_failure(exchange, &given_up.event).await?;
-        }
-        self.delivery.ack().await?;
+        let told = match told {
+            Some(told) => told,
+            None => self.tell_failure(exchange, &given_up.event).await?,
+        };
+        let end = match told {
+            Ok(()) => {
+                self.delivery.ack().await?;
+                end
+            }
+            Err(error) => self.put_off_event(given_up, &error).await?,
+        };
         self.worker.kept.acked(&self.key(), Instant::now());
-        Ok(())
+        Ok(end)
+    }
+
+    /// Has a job that has ended wait for somebody who takes its event; but not for longer than any other job waits.
+    async fn put_off_event(&self, given_up: &GivenUp, error: &PublishError) -> Result<End, LeaseLost> {
+        let failure = Failure { reason: format!("given up, and nobody takes its event: {error}"), ..given_up.failure.clone() };
+        match retry::defer(self.past(given_up.at, OffsetDateTime::now_utc()), &self.worker.schedule, None) {
+            Verdict::Defer { delay } => {
+                let copy = self.copy_to_hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history });
+                self.insist(copy.with_failure(&given_up.failure, given_up.at).untold()).await?;
+                self.delivery.ack().await?;
+                Ok(End::Held { failure, delay, burned: false })
+            }
+            Verdict::DeadLetter | Verdict::Retry { .. } => {
+                tracing::error!(job.id = self.job_id.as_str(), %error, "nobody took the event of a job that was given up: its dead letter alone tells of it");
+                self.delivery.ack().await?;
+                Ok(End::DeadLettered(failure))
+            }
+        }
     }
 
     async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
-        let copy = self.delivery.copy_to(&self.worker.link.names.hold(delay)).with_history(history);
-        self.insist(copy).await?;
+        self.insist(self.copy_to_hold(delay, history)).await?;
         self.delivery.ack().await
+    }
+
+    fn copy_to_hold(&self, delay: Duration, history: History) -> Outgoing {
+        self.delivery.copy_to(&self.worker.link.names.hold(delay)).with_history(history)
+    }
+
+    /// What the job has behind it, its age counted from then on.
+    fn past(&self, since: OffsetDateTime, now: OffsetDateTime) -> retry::History {
+        let age = (now - since).try_into().unwrap_or_default();
+        retry::History { attempt: self.history.attempt, deferrals: self.history.deferrals, age }
     }
 
     /// Whether the job failed on a dependency that is known to be down, so that it did nothing wrong; but not for ever
