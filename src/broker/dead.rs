@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::connect::{Connector, Role};
 use super::letter::Letter;
-use super::message::{Outgoing, integer, is_known, text};
+use super::message::{Outgoing, integer, is_direct_reply, is_known, text};
 use super::publisher::Publisher;
 use super::topology::{is_locked, is_missing};
 use crate::job::Job;
@@ -162,6 +162,11 @@ impl DeadLetter {
     /// The job once more, as if new, but for the header that counts its replays.
     pub fn replayed(&self, jobs: &str) -> Outgoing {
         Outgoing::copy_of(&self.properties, &self.body, jobs).starting_over(self.letter.history.replay.saturating_add(1))
+    }
+
+    /// Whether the job's event goes to nobody but the connection that its sender had.
+    pub fn answers_a_connection(&self) -> bool {
+        self.properties.reply_to().as_ref().is_some_and(|reply_to| is_direct_reply(reply_to.as_str()))
     }
 
     /// The time after which nobody waits for the job any more; `None` where it names none, or is no job.

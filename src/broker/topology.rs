@@ -57,6 +57,9 @@ pub enum SetUpError {
     /// It contradicts what is there: only a person can decide which of the two is right.
     #[error("{0}")]
     Conflict(String),
+    /// Something is not there, and is not ours to make.
+    #[error("{0}")]
+    Missing(String),
     /// The broker could not be asked.
     #[error("failed to ask the broker about its queues: {0}")]
     Unavailable(#[from] lapin::Error),
@@ -65,7 +68,7 @@ pub enum SetUpError {
 /// Declares or verifies every queue and exchange, as the mode says.
 ///
 /// # Errors
-/// [`SetUpError::Conflict`] names the queue and the argument that differs, or what is missing.
+/// [`SetUpError::Conflict`] names the queue and the argument that differs, [`SetUpError::Missing`] what is missing.
 pub async fn set_up(
     connection: &Connection,
     names: &Names,
@@ -79,7 +82,7 @@ pub async fn set_up(
         TopologyMode::None => return Ok(()),
     };
     for wanted in dead_letters(names) {
-        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted))?;
+        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted, mode))?;
     }
     if !passive {
         let channel = connection.create_channel().await?;
@@ -95,7 +98,7 @@ pub async fn set_up(
         let _ = channel.close(200, "done".into()).await;
     }
     for wanted in work(names, holds, delivery_limit) {
-        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted))?;
+        declare(connection, &wanted, passive).await.map_err(|error| explain(error, &wanted, mode))?;
     }
     Ok(())
 }
@@ -237,13 +240,14 @@ async fn declare(connection: &Connection, wanted: &Wanted, passive: bool) -> Res
 }
 
 /// Says what a person can do about a refused declaration; the broker's own text names the argument that differs.
-fn explain(error: lapin::Error, wanted: &Wanted) -> SetUpError {
+fn explain(error: lapin::Error, wanted: &Wanted, mode: TopologyMode) -> SetUpError {
     let (what, name) = (wanted.kind(), wanted.name());
     match refusal(&error) {
         Some((PRECONDITION_FAILED, text)) => SetUpError::Conflict(format!(
             "{what} {name} exists with other arguments, and arguments can never be changed: {text}. Delete it when it is empty, or choose another topology.prefix, or set topology.mode to none"
         )),
-        Some((NOT_FOUND, _)) => SetUpError::Conflict(format!(
+        // RabbitMQ says the same of a queue whose process is stopped, or does not answer it in time.
+        Some((NOT_FOUND, _)) if mode == TopologyMode::Verify => SetUpError::Missing(format!(
             "{what} {name} does not exist, and topology.mode is verify: declare it first, with the arguments that deploy/README.md lists, or set topology.mode to declare"
         )),
         _ => SetUpError::Unavailable(error),

@@ -95,6 +95,7 @@ impl Worker {
     /// The broker's queues contradict the settings: nothing that waiting would heal.
     pub async fn run(self: &Arc<Self>, first: impl Future<Output = anyhow::Result<Session>>, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut n_failures = 0;
+        let mut was_open = false;
         let mut first = Some(first);
         while !shutdown.begun.is_cancelled() {
             let opening = async {
@@ -120,17 +121,16 @@ impl Worker {
                         () = self.until_overdue(&shutdown) => {}
                         () = self.remake_topology(&session) => {}
                     }
+                    was_open = true;
                     if !shutdown.begun.is_cancelled() {
-                        self.health.set("broker", "connection lost");
-                        tracing::warn!("lost the connection to the broker: jobs in flight will be delivered again");
+                        self.health.set("broker", "the session with the broker ended");
+                        tracing::warn!("the session with the broker ended: jobs in flight will be delivered again");
                     }
                     session.close().await;
                     self.kept.session_ended(Instant::now());
                     n_failures = if opened_at.elapsed() < SHORT_SESSION { n_failures + 1 } else { 0 };
                 }
-                Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| matches!(error, SetUpError::Conflict(_))) => {
-                    return Err(error);
-                }
+                Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| needs_a_person(error, was_open)) => return Err(error),
                 Err(error) => {
                     n_failures += 1;
                     self.health.set("broker", format!("{error:#}"));
@@ -223,7 +223,7 @@ impl Worker {
         };
         let was_suspect = suspect.is_some();
         let mut suspects = Vec::from_iter(suspect);
-        let take = |delivery| if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) };
+        let take = |delivery| self.start_or_put_aside(delivery, &mut suspects);
         if shutdown.is_cancelled() {
             // The drain has time for what comes now, and a redelivery would count towards the delivery limit.
             session.finish(deliveries, take).await;
@@ -259,9 +259,20 @@ impl Worker {
                 self.circuits.probe_started();
                 let _ = self.start(probe).await;
             }
-            Ok(None) => session.finish(deliveries, |delivery| drop(self.start(delivery))).await,
+            Ok(None) => {
+                let mut suspects = Vec::new();
+                session.finish(deliveries, |delivery| self.start_or_put_aside(delivery, &mut suspects)).await;
+                for suspect in suspects {
+                    self.run_alone(session, suspect).await;
+                }
+            }
             Err(SessionLost) => {}
         }
+    }
+
+    /// Starts a job, but for one that is to be run alone.
+    fn start_or_put_aside(self: &Arc<Self>, delivery: Delivery, suspects: &mut Vec<Delivery>) {
+        if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) }
     }
 
     /// The next job of a consumer; `None` when no more are to be taken, for `circuits` among other reasons.
@@ -302,6 +313,7 @@ impl Worker {
             let running = AssertUnwindSafe(run_job::run(&in_flight.0, delivery));
             if running.catch_unwind().await.is_err() {
                 // Nobody would settle this job any more. As after a crash, the broker brings it again and counts.
+                tracing::error!("a job was given back to the broker, and with it all that are in flight: a fault of idmill");
                 lease_lost.cancel();
             }
         })
@@ -350,6 +362,15 @@ impl Drop for InFlight {
 
 fn is_suspect(delivery: &Delivery) -> bool {
     delivery.n_earlier_deliveries() >= SUSPECT_DELIVERIES
+}
+
+/// Whether waiting mends nothing. What is missing from a topology that was there may just be made anew.
+fn needs_a_person(error: &SetUpError, was_open: bool) -> bool {
+    match error {
+        SetUpError::Conflict(_) => true,
+        SetUpError::Missing(_) => !was_open,
+        SetUpError::Unavailable(_) => false,
+    }
 }
 
 /// Whether the topology is ours to make, so that a queue that went missing can be made again.

@@ -233,6 +233,26 @@ async fn what_a_replay_would_do_nothing_or_harm_for_is_left_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_sender_may_be_gone_is_replayed_only_by_name() {
+    let stage = stage().await;
+    let channel = publishing(&stage).await;
+    let dead = stage.name("dead");
+    for (id, reply_to) in [("connected", "amq.rabbitmq.reply-to.g1h2.GI3Z"), ("bound", "an-exchange")] {
+        let properties = BasicProperties::default().with_delivery_mode(2).with_reply_to(reply_to.into());
+        let body = json!({"id": id, "front": "front.jpg"}).to_string();
+        let confirm =
+            channel.basic_publish("".into(), dead.as_str().into(), Default::default(), body.as_bytes(), properties).await.unwrap();
+        assert!(confirm.await.unwrap().is_ack());
+    }
+    let done = command(&stage, "dead replay --all").run().expect_code(0);
+    assert!(done.stderr().contains("replayed 1 letter") && done.stderr().contains("left 1 whose event goes to"), "{}", done.stderr());
+    assert_eq!(drain(&stage, "jobs").await, BTreeMap::from([("bound".to_owned(), 1)]));
+    let named = command(&stage, "dead replay --id connected").run().expect_code(0);
+    assert!(named.stderr().contains("replayed 1 letter") && !named.stderr().contains("left"), "{}", named.stderr());
+    assert_eq!(drain(&stage, "jobs").await, BTreeMap::from([("connected".to_owned(), 1)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn letters_in_somebodys_hand_are_not_called_none() {
     let stage = stage().await;
     bury(&publishing(&stage).await, &stage, "a", "bad_image", 1).await;

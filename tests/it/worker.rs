@@ -535,6 +535,24 @@ async fn verify_makes_nothing_and_says_what_is_missing() {
 }
 
 #[tokio::test]
+async fn with_verify_a_queue_that_is_deleted_and_made_again_ends_no_worker() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = || stage.worker().reads_remotely(&api.address);
+    worker().start().await.kill();
+    let mut verifying = worker().set("topology.mode", "verify").start().await;
+    let jobs = stage.name("jobs");
+    stage.channel().await.queue_delete(jobs.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    stage.until("it is missed", async || verifying.log().contains("does not exist, and topology.mode is verify")).await;
+    assert!(verifying.ended().is_none());
+    worker().start().await.kill();
+    stage.publish(&json!({"id": "job", "front": front})).await;
+    assert_eq!(stage.next_event().await.json()["subject"], "job");
+    assert_eq!(verifying.log().matches("connected to the broker").count(), 2);
+}
+
+#[tokio::test]
 async fn without_a_topology_of_its_own_a_worker_makes_nothing_waits_for_it_and_works_on_it() {
     let stage = Stage::new().await;
     let api = HostedApi::start().await;

@@ -53,6 +53,11 @@ impl Filter {
             && (self.id.is_empty() || self.id.iter().any(|id| id == letter.id.as_str()))
     }
 
+    /// Whether each letter that is meant is meant by its job's id.
+    pub(super) fn names_ids(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     /// Whether letters of this class are meant by name, and not with all others.
     pub(super) fn names(&self, class: LetterClass) -> bool {
         self.class.contains(&class) || !self.id.is_empty()

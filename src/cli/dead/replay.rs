@@ -24,7 +24,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(300);
 /// Send dead letters back to the work queue, as if new. Their events get an id of their own, since they are news.
 ///
 /// Letters whose deadline is over stay: they would be dead again at once. Letters of the class delivery_limit, which killed
-/// their worker, go only where --class or --id names them.
+/// their worker, go only where --class or --id names them; those of a sender who is answered by direct reply-to, on a connection
+/// that may be gone, only where --id does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   idmill dead replay --class unavailable --older-than 10m --dry-run
@@ -59,6 +60,7 @@ struct Done {
 struct Left {
     n_too_late: u32,
     n_killers: u32,
+    n_unheard: u32,
 }
 
 /// Why a look ended.
@@ -167,6 +169,8 @@ impl Replay {
             left.n_killers += 1;
         } else if letter.deadline().is_some_and(|deadline| deadline < now) {
             left.n_too_late += 1;
+        } else if letter.answers_a_connection() && !self.selection.filter.names_ids() {
+            left.n_unheard += 1;
         } else {
             return false;
         }
@@ -187,7 +191,13 @@ impl Left {
                 "left {n} of the class delivery_limit, which killed their worker: name the class or a job's id to replay them"
             )),
         };
-        too_late.into_iter().chain(killers)
+        let unheard = match self.n_unheard {
+            0 => None,
+            n => Some(format!(
+                "left {n} whose event goes to their sender's connection alone, which may be gone: name a job's id to replay it all the same"
+            )),
+        };
+        [too_late, killers, unheard].into_iter().flatten()
     }
 }
 
