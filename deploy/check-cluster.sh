@@ -271,6 +271,7 @@ fi
 for made in "$image" "$specimen" .private/check/helm .private/check/venv; do
   [ -e "$made" ] || fail "run deploy/check.sh --image, which builds the image and installs what this needs"
 done
+need_debian curl jq
 need_rust
 mkdir -p "$private"
 step "Kubernetes"

@@ -2,13 +2,14 @@
 # A real Kubernetes of two nodes on this machine, for checks and for trying things: etcd, API server, controllers, scheduler, and two
 # kubelets with a containerd each.
 #
-#   deploy/cluster.sh build              makes what it needs; half an hour of one core the first time
+#   deploy/cluster.sh build              makes what it needs; ten minutes of one core the first time
 #   deploy/cluster.sh run COMMAND...     starts it, runs COMMAND with kubectl and helm at hand, and ends all of it
 #
 # No registry is asked for images, and Kubernetes is built from Debian's source package, with the Go that Debian builds it with: version
 # 1.20, the last that Debian has whole. All of it runs in namespaces for network, mounts and processes, so that no port of this machine
 # is taken and nothing outlives the command. A pod reaches what listens on the machine's side at 10.89.0.1; there is no kube-proxy and no
-# DNS, so pods call addresses, and nothing enforces a NetworkPolicy. Programs stay in .private/kubernetes, logs in .private/cluster/log.
+# DNS, so pods call addresses, and nothing enforces a NetworkPolicy. Programs stay in .private/kubernetes
+# (IDMILL_KUBERNETES), logs in .private/cluster/log.
 set -euo pipefail
 umask 022
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -173,7 +174,6 @@ start_control_plane() {
     --service-account-issuer https://kubernetes.default.svc --service-account-signing-key-file "$state/accounts.key" \
     --service-account-key-file "$state/accounts.key" --kubelet-preferred-address-types InternalIP
   await 120 $! kubectl get --raw /readyz >/dev/null 2>&1 || { tail_of "$private/log/kube-apiserver.log" && fail "the API server does not start"; }
-  # An eviction of a pod from a node that is gone is not waited for by anybody here: the usual periods of five minutes may stay.
   background kube-controller-manager kube-controller-manager --kubeconfig "$private/kubeconfig" --port 0 --leader-elect=false \
     --service-account-private-key-file "$state/accounts.key" --cert-dir "$state/certificates"
   background kube-scheduler kube-scheduler --kubeconfig "$private/kubeconfig" --port 0 --leader-elect=false --cert-dir "$state/certificates"
@@ -254,5 +254,5 @@ inside)
   "$@"
   ;;
 node) node "$2" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

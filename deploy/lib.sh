@@ -58,6 +58,8 @@ for package in "$@"; do
   case "$package" in
   rabbitmq-server) systemctl disable rabbitmq-server epmd.service epmd.socket 2>/dev/null || true ;;
   prometheus) systemctl disable prometheus prometheus-node-exporter 2>/dev/null || true ;;
+  etcd-server) systemctl disable etcd 2>/dev/null || true ;;
+  containerd) systemctl disable containerd 2>/dev/null || true ;;
   esac
 done
 ROOT
