@@ -197,8 +197,10 @@ fn failure_of_answer(status: u16, code: &str, own_bucket: bool) -> Failure {
         (301, _) | (_, "NoSuchBucket" | "InvalidBucketName") if own_bucket => {
             of(Class::Unauthorised, format!("the bucket does not exist there ({answer}): check storage.bucket and storage.region"))
         }
+        // The store serves those who name no such bucket.
         (301, _) | (_, "NoSuchBucket" | "InvalidBucketName") => {
-            of(Class::Denied, format!("the bucket that the job names does not exist there ({answer}): check storage.allowed_buckets"))
+            let reason = format!("the bucket that the job names does not exist there ({answer}): check storage.allowed_buckets");
+            Failure::new(Class::Denied, reason)
         }
         (404, _) => Failure::new(Class::ImageMissing, "the object does not exist"),
         (429, _) | (503, "SlowDown") => of(Class::Throttled, format!("the object store asks to slow down ({answer})")),
@@ -312,11 +314,15 @@ mod tests {
             assert_eq!(class(status, code, true), expected, "{status} {code}");
         }
         for (status, code) in [(301, "PermanentRedirect"), (404, "NoSuchBucket")] {
-            assert_eq!((class(status, code, true), class(status, code, false)), (Class::Unauthorised, Class::Denied), "{status}");
+            assert_eq!(class(status, code, true), Class::Unauthorised, "{status} {code}");
         }
-        let archived = failure_of_answer(403, "InvalidObjectState", true);
-        assert_eq!((archived.class, archived.dependency), (Class::Denied, None), "the store is well");
-        assert!(archived.reason.contains("(403, InvalidObjectState)"), "{}", archived.reason);
+        for (status, code, own_bucket) in
+            [(301, "PermanentRedirect", false), (404, "NoSuchBucket", false), (403, "InvalidObjectState", true)]
+        {
+            let failure = failure_of_answer(status, code, own_bucket);
+            assert_eq!((failure.class, failure.dependency), (Class::Denied, None), "the store is well");
+            assert!(failure.reason.contains(&format!("({status}, {code})")), "{}", failure.reason);
+        }
         assert!(!failure_of_answer(403, "no word: jane-doe.jpg", true).reason.contains("jane"));
     }
 
