@@ -1,10 +1,11 @@
 //! What a document is and whose customs it follows, by what it calls itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::customs::{Custom, has};
 use super::date::{Order, told_orders};
 use super::field::IdType;
 use super::issuer::{headings, issuer};
@@ -45,7 +46,6 @@ struct Titles(HashMap<IdType, Vec<String>>);
 struct Regions {
     north_america: Vec<String>,
     united_states: Vec<String>,
-    month_first: HashSet<String>,
     india: Vec<String>,
 }
 
@@ -93,8 +93,6 @@ struct Vocabulary {
     north_america: Vec<Squeezed>,
     /// Headings of federal authorities.
     united_states: Vec<Squeezed>,
-    /// States that write the month first.
-    month_first: HashSet<String>,
     india: Vec<Squeezed>,
     /// `License` with an s is American; Canada writes `licence` and names the province.
     american_titles: Vec<Squeezed>,
@@ -123,7 +121,6 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
         titles: titles.into_iter().map(|(id_type, phrases)| (id_type, listed(phrases))).collect(),
         north_america: listed(regions.north_america),
         united_states: listed(regions.united_states),
-        month_first: regions.month_first,
         india: listed(regions.india),
         american_titles: all(&["Driver license", "Driver's license", "Operator license", "Operator's license"]),
         driving: all(&["Driving licence", "Driving license"]),
@@ -220,9 +217,8 @@ fn date_order(class: Class, sheets: &[Sheet]) -> Order {
         let print = Squeezed::of(&[line]);
         vocabulary.united_states.iter().any(|phrase| print.has(phrase))
     };
-    let is_custom = class.region == Region::NorthAmerica
-        || class.issuer.is_some_and(|issuer| vocabulary.month_first.contains(issuer))
-        || sheets.iter().flat_map(headings).any(heads);
+    let is_custom =
+        class.region == Region::NorthAmerica || has(class.issuer, Custom::MonthFirst) || sheets.iter().flat_map(headings).any(heads);
     let (custom, other) = match is_custom {
         true => (Order::MonthFirst, Order::DayFirst),
         false => (Order::DayFirst, Order::MonthFirst),

@@ -2,7 +2,7 @@
 
 use super::field::{Candidate, Check, FieldName, Reading, Side, Source};
 use super::text::{distance, squeeze};
-use crate::ocr::{Line, Page, Quad};
+use crate::ocr::{Line, MAX_ZONE_PITCH, Page, Quad};
 
 /// Lines under this confidence are doubtful where they carry a field: it is a mean, and one letter misread among a dozen
 /// takes a few hundredths off it.
@@ -16,9 +16,6 @@ const LEGIBLE: f32 = 0.90;
 
 /// A line of the zone under this confidence is not easy to read: no check digit stands over its names.
 const EASY: f32 = 0.95;
-
-/// Heights of a line that the lines of one zone are apart at most.
-const SAME_ZONE: f32 = 5.0;
 
 /// Most lines of one page that are looked at again: the accurate recogniser takes several times as long.
 const MAX_LINES: usize = 8;
@@ -86,7 +83,8 @@ fn doubtful_on(reading: &Reading, side: Side, page: &Page, incomplete: bool) -> 
     };
     // Fillers tell a zone that was not understood from other long lines in capitals; where some of it was, the rest is near.
     let found: Vec<Quad> = candidates(reading).filter(|c| c.source == Source::Mrz && c.side == side).filter_map(|c| c.quad).collect();
-    let is_near = |line: &Line| found.iter().any(|quad| (quad.center().y - line.quad.center().y).abs() < SAME_ZONE * quad.text_height());
+    let is_near =
+        |line: &Line| found.iter().any(|quad| (quad.center().y - line.quad.center().y).abs() < MAX_ZONE_PITCH * quad.text_height());
     let may_be_zone = |line: &Line| line.lattice.is_some() && (line.text.contains('<') || is_near(line));
     if reading.mrz.is_empty() || candidates(reading).any(|c| c.source == Source::Mrz && has_failed(c)) {
         pick(&mut |line| may_be_zone(line));

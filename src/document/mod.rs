@@ -12,6 +12,7 @@ mod classify;
 mod coded_date;
 pub mod codes;
 mod country;
+mod customs;
 mod date;
 mod doubt;
 mod field;

@@ -37,6 +37,7 @@ pub use draw::{Canvas, Colour};
 pub use engine::{Engine, OcrError, Original};
 pub use error::ImageError;
 pub use network::{RunError, TELEMETRY_SWITCH};
+pub(crate) use page::MAX_ZONE_PITCH;
 pub use page::{Code, CodeKind, FILLER_LOOK_ALIKES, LATTICE_ALPHABET, Lattice, Line, Page, Point, Quad, Quality};
 pub use spent::Spent;
 pub use weights::{Fault, RUNTIME_LIBRARY, WEIGHTS, Weight, Weights, find_folder, read_checked};

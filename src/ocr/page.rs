@@ -44,6 +44,9 @@ pub const LATTICE_ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<";
 /// What recognisers that know all scripts take the filler `<` of a machine-readable zone for: angles, whichever way they point.
 pub const FILLER_LOOK_ALIKES: &str = "«‹〈《＜くㄑ≤⟨〱∠^Λ∧ヘへ人";
 
+/// Lines of one machine-readable zone are at most this many text heights apart.
+pub(crate) const MAX_ZONE_PITCH: f32 = 4.5;
+
 /// What the filler becomes in print so blurred that its strokes close; among capitals it is never a letter.
 pub(crate) const BLURRED_FILLER: char = 'e';
 

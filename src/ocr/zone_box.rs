@@ -2,12 +2,10 @@
 //!
 //! Detection loses the fillers at the end of a line, and what a stamp covers.
 
-use super::page::{FILLER_LOOK_ALIKES, Line, Point, Quad};
+use super::page::{FILLER_LOOK_ALIKES, Line, MAX_ZONE_PITCH, Point, Quad};
 
 /// Characters of a line that gives its width to the others.
 const N_CHARS_OF_WHOLE_LINE: usize = 28;
-/// Lines of one zone are at most this many text heights apart.
-const MAX_PITCH: f32 = 4.5;
 /// Largest angle between lines of one zone, in radians, and share of the widest line's width that another one has.
 const PARALLEL: f32 = 0.06;
 const LEAST_WIDTH: f32 = 0.25;
@@ -43,7 +41,7 @@ fn is_of_same_zone(line: &Quad, other: &Quad) -> bool {
     let distance = other.depth_of(line).abs();
     let direction = |quad: &Quad| (quad.0[1].y - quad.0[0].y).atan2(quad.0[1].x - quad.0[0].x);
     distance > height / 4.0
-        && distance < MAX_PITCH * height
+        && distance < MAX_ZONE_PITCH * height
         && (direction(line) - direction(other)).abs() < PARALLEL
         && line.text_width() > LEAST_WIDTH * other.text_width()
         && line.left() > other.left() - 2.0 * height

@@ -6,33 +6,30 @@ use time::Date;
 
 use super::layout::{Checked, Layout, LineSpec};
 use super::zone::Zone;
-use super::{Mrz, certainty, check_digit, names, printed};
-use crate::document::agree::same_name;
+use super::{Mrz, certainty, check_digit, names};
 use crate::document::coded_date::{DateRole, from_yymmdd};
 use crate::document::country::{is_same_state, is_state_code, reported_code};
+use crate::document::customs::{Custom, has};
 use crate::document::field::{Candidate, Check, FieldName, IdType, Side, Source};
 use crate::document::number;
 use crate::ocr::{Page, Quad};
 
 /// Confidence of what has no check digit of its own, at the most.
-const MOST_WITHOUT_CHECK: f32 = 0.9;
+pub(super) const MOST_WITHOUT_CHECK: f32 = 0.9;
 /// Confidence of a field whose check digit does not hold, at the most: another zone's reading is better.
 const MOST_WITH_FAILED_CHECK: f32 = 0.3;
 /// Confidence of a field that was repaired, at the most.
 const MOST_WHEN_REPAIRED: f32 = 0.95;
 
-/// Confidence of a name of which print says another letter than the zone, which was read with doubt, at the least.
-const LEAST_WHEN_CORRECTED: f32 = 0.7;
-
 /// One field of a zone.
 #[derive(Clone)]
 pub(crate) struct FieldReading {
-    name: FieldName,
-    value: String,
+    pub(super) name: FieldName,
+    pub(super) value: String,
     raw: String,
-    confidence: f32,
+    pub(super) confidence: f32,
     line_idx: usize,
-    checks: Vec<Check>,
+    pub(super) checks: Vec<Check>,
 }
 
 impl FieldReading {
@@ -287,8 +284,8 @@ impl Reader<'_> {
         if let Some((number, true)) = self.long_number() {
             reading.value = number.replace('<', "");
         }
-        if let Some(national) = self.spanish_number() {
-            // Spanish cards print the number of the person; the number of the blank card stands where others print theirs.
+        if let Some(national) = self.holders_number() {
+            // The number of the blank card stands where others print theirs.
             let optional = places.optional.as_ref()?;
             let mut own = self.reading(FieldName::IdNumber, optional, national, None)?;
             own.checks.push(Check::FormatOk);
@@ -299,19 +296,21 @@ impl Reader<'_> {
         Some(reading)
     }
 
-    /// The DNI or NIE in the optional data of a Spanish card.
-    fn spanish_number(&self) -> Option<String> {
-        let optional = self.text(&(0, 15..30)).filter(|_| self.zone.layout == Layout::Td1 && self.issuer() == "ESP")?;
+    /// The number of the holder in the optional data of a card: the DNI or NIE of Spain.
+    fn holders_number(&self) -> Option<String> {
+        let optional = self
+            .text(&(0, 15..30))
+            .filter(|_| self.zone.layout == Layout::Td1 && has(Some(self.issuer()), Custom::ZoneHasHoldersNumber))?;
         optional
             .split('<')
             .filter_map(|part| part.get(..9))
-            .find(|part| number::check("ESP", number::Kind::National, part) == number::Verdict::Valid)
+            .find(|part| number::check(self.issuer(), number::Kind::National, part) == number::Verdict::Valid)
             .map(str::to_owned)
     }
 
     fn personal_number(&self, places: &Places) -> Option<FieldReading> {
         let place = places.optional.as_ref()?;
-        if self.long_number().is_some() || self.spanish_number().is_some() {
+        if self.long_number().is_some() || self.holders_number().is_some() {
             return None;
         }
         let value = self.text(place)?.trim_matches('<').replace('<', "-");
@@ -349,64 +348,6 @@ impl Reader<'_> {
 
 /// Nobody is older, in years.
 const OLDEST: i32 = 120;
-
-/// Names read with less than this are compared with the print letter by letter.
-const DOUBTFUL: f32 = 0.6;
-
-/// Takes surname and given names from the pages where they print what the zone spells, and puts the full name together
-/// again.
-pub(super) fn improve_names(mrz: &mut Mrz, pages: &[&Page]) {
-    let last_line_of_names = if mrz.layout == Layout::Td1 { 2 } else { 0 };
-    // A letter in the last cell: the name may go on beyond it.
-    let is_full = mrz.lines[last_line_of_names].ends_with(|c: char| c.is_ascii_uppercase()) && mrz.layout != Layout::FrenchId;
-    let has_given_names = mrz.readings.iter().any(|reading| reading.name == FieldName::GivenNames);
-    let surname = mrz.readings.iter().find(|reading| reading.name == FieldName::Surname).map(|reading| reading.value.clone());
-    for reading in &mut mrz.readings {
-        let may_be_cut = match reading.name {
-            FieldName::GivenNames => is_full,
-            FieldName::Surname => is_full && !has_given_names,
-            _ => continue,
-        };
-        let name = printed::ZoneName { text: &reading.value, may_be_cut, is_doubtful: reading.confidence < DOUBTFUL };
-        if let Some(printed) = printed::find(&name, pages) {
-            // What a name goes on with in print is not the surname, which issuers print behind it now and then.
-            reading.value = match &surname {
-                Some(surname) if may_be_cut && reading.name == FieldName::GivenNames => without(printed.text, surname),
-                _ => printed.text,
-            };
-            if printed.is_exact && !reading.checks.contains(&Check::Repaired) {
-                reading.confidence = reading.confidence.max(MOST_WITHOUT_CHECK);
-                reading.checks.push(Check::CrossMatch);
-            } else {
-                reading.confidence = reading.confidence.max(LEAST_WHEN_CORRECTED);
-                reading.checks.push(Check::Repaired);
-            }
-        }
-    }
-    let part = |name: FieldName| mrz.readings.iter().find(|reading| reading.name == name);
-    let parts: Vec<&FieldReading> = [part(FieldName::GivenNames), part(FieldName::Surname)].into_iter().flatten().collect();
-    let value = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(" ");
-    let has = |check: Check| {
-        !parts.is_empty() && parts.iter().all(|part| part.checks.contains(&check) || part.checks.contains(&Check::CrossMatch))
-    };
-    let (is_printed, is_corrected) = (has(Check::CrossMatch), has(Check::Repaired));
-    if let Some(full) = mrz.readings.iter_mut().find(|reading| reading.name == FieldName::Name) {
-        full.value = value;
-        if is_printed {
-            full.confidence = full.confidence.max(MOST_WITHOUT_CHECK);
-            full.checks.push(Check::CrossMatch);
-        } else if is_corrected {
-            full.confidence = full.confidence.max(LEAST_WHEN_CORRECTED);
-            full.checks.push(Check::Repaired);
-        }
-    }
-}
-
-/// A name without the words at its end that spell another one.
-fn without(name: String, other: &str) -> String {
-    let ends = name.match_indices(' ').find(|(at, _)| same_name(&name[at + 1..], other)).map(|(at, _)| at);
-    ends.map_or(name.clone(), |at| name[..at].trim_end().to_owned())
-}
 
 /// A birth date with the century that the page prints: a holder of a hundred years is rare and not impossible.
 fn with_printed_century(date: String, page: &Page, today: Date) -> String {

@@ -6,7 +6,7 @@ use super::layout::{Checked, Layout, LineSpec};
 use super::observation::{Observation, fold};
 use super::symbol::{Class, FILLER, Symbol};
 use super::zone::{LINE_MERIT, Zone};
-use crate::ocr::{Line, Page, Quad};
+use crate::ocr::{Line, MAX_ZONE_PITCH, Page, Quad};
 
 /// A row of the page that may be a line of the zone.
 pub(super) struct Row {
@@ -31,8 +31,6 @@ const OPEN_WIDTH_RANGE: std::ops::Range<f32> = 0.38..1.3;
 /// Digits that a line with dates has at least, and a line of names at most.
 const N_DIGITS_BESIDE_DATES: usize = 7;
 const N_DIGITS_IN_NAMES: usize = 8;
-/// Two rows of one zone are at most this many text heights apart.
-const MAX_PITCH: f32 = 4.5;
 
 /// The best zone that the page's rows give, with the quads of its lines.
 pub(super) fn find(page: &Page) -> Option<(Zone, Vec<Option<Quad>>)> {
@@ -111,7 +109,7 @@ fn is_close(assignment: &[Option<usize>], rows: &[Row], is_shuffled: bool) -> bo
     used.windows(2).all(|pair| {
         let height = pair[0].quad.text_height().max(pair[1].quad.text_height()).max(1.0);
         let distance = pair[0].quad.depth_of(&pair[1].quad) / height;
-        distance.abs() < MAX_PITCH * if is_shuffled { 2.0 } else { 1.0 } && (is_shuffled || distance > 0.0)
+        distance.abs() < MAX_ZONE_PITCH * if is_shuffled { 2.0 } else { 1.0 } && (is_shuffled || distance > 0.0)
     })
 }
 
@@ -250,7 +248,7 @@ fn is_beside_seed(line: &Line, seed: &Line) -> bool {
     let height = seed.quad.text_height().max(1.0);
     let is_as_wide =
         (line.quad.left() - seed.quad.left()).abs() < 2.0 * height && (line.quad.right() - seed.quad.right()).abs() < 2.0 * height;
-    is_as_wide && seed.quad.depth_of(&line.quad).abs() < MAX_PITCH * height && symbols(&line.text).count() >= 24
+    is_as_wide && seed.quad.depth_of(&line.quad).abs() < MAX_ZONE_PITCH * height && symbols(&line.text).count() >= 24
 }
 
 /// Whether a line looks like one of a zone by itself: fillers side by side, or long and full of digits without a blank.

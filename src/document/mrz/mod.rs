@@ -6,9 +6,11 @@
 
 mod certainty;
 pub(crate) mod check_digit;
+mod cost;
 mod decode;
 mod fields;
 mod find;
+mod improve;
 mod layout;
 mod names;
 mod observation;
@@ -72,7 +74,7 @@ impl Mrz {
     /// Writes the names as the pages print them, where they do: zones have no diacritics, apostrophes or hyphens, and not
     /// room for every name.
     pub fn improve_names(&mut self, pages: &[&Page]) {
-        fields::improve_names(self, pages);
+        improve::improve_names(self, pages);
     }
 
     /// What the zone says, as candidates for fusing.

@@ -2,20 +2,18 @@
 //!
 //! A number is never altered: one that fails is looked at again, gives way to another reading, and is told in a warning.
 
+use crate::document::customs::{Custom, has};
 use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::number::national_check;
 
 use super::Context;
-
-/// States whose identity cards have no other number than their holder's.
-const NUMBERED_BY_HOLDER: [&str; 7] = ["CHL", "CHN", "ESP", "IDN", "THA", "TUR", "ZAF"];
 
 /// Marks the numbers whose arithmetic holds and those in which a character must have been misread.
 pub(super) fn mark(context: &Context<'_>, candidates: &mut [Candidate]) {
     let Some(issuer) = context.class.issuer else { return };
     let is_of_holder = |name| match name {
         FieldName::PersonalNumber => true,
-        FieldName::IdNumber => context.class.id_type == IdType::NationalId && NUMBERED_BY_HOLDER.contains(&issuer),
+        FieldName::IdNumber => context.class.id_type == IdType::NationalId && has(Some(issuer), Custom::CardHasHoldersNumber),
         _ => false,
     };
     for candidate in candidates.iter_mut().filter(|candidate| is_of_holder(candidate.name)) {

@@ -1,11 +1,12 @@
 //! Surname and given names on licences that number their fields: on one line, on two, or said again in Latin letters below.
 
+use crate::document::customs::{Custom, has};
 use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::announced_name;
 
 use super::numbered::{Coded, skipped};
 use super::split_lines::{goes_on, name_line};
-use super::two_scripts::{echoes, has_two_scripts, latin_half, latin_lines};
+use super::two_scripts::{echoes, latin_half, latin_lines};
 
 /// What the recogniser is less sure of than this does not go on with a name.
 const LEGIBLE: f32 = 0.9;
@@ -42,7 +43,7 @@ pub(super) fn names<'a>(sheet: &'a Sheet, coded: &[Coded], n_numbered: usize, is
     let may_go_on = |names: &[Printed<'_>]| names.first().is_some_and(|name| name.below.as_ref().is_some_and(|below| below.goes_on));
     let is_said_again = |name: &Printed<'_>| name.below.as_ref().is_some_and(|below| echoes(&name.text, &below.text));
     // Where surname and given names have another line each, these say the same in Latin letters, or the names are long.
-    let is_doubled = !issuer.is_some_and(has_two_scripts) && may_go_on(&surnames) && may_go_on(&given);
+    let is_doubled = !has(issuer, Custom::NamesInTwoScripts) && may_go_on(&surnames) && may_go_on(&given);
     let is_open = is_doubled && !surnames.iter().chain(&given).any(is_said_again);
     let first = |names: Vec<Printed<'a>>| names.into_iter().find_map(|name| read(name, is_doubled, issuer));
     Names {
@@ -79,7 +80,7 @@ fn read<'a>(name: Printed<'a>, is_doubled: bool, issuer: Option<&str>) -> Option
         Some(below) if is_doubled || latin_lines(&[&name.text, &below.text], issuer).len() == 1 || echoes(&name.text, &below.text) => {
             Some((announced_name(&below.text)?, below.line))
         }
-        Some(below) if below.goes_on && !issuer.is_some_and(has_two_scripts) => {
+        Some(below) if below.goes_on && !has(issuer, Custom::NamesInTwoScripts) => {
             Some((whole(&format!("{} {}", name.text, below.text))?, name.line))
         }
         _ => Some((whole(&name.text)?, name.line)),

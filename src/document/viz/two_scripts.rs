@@ -1,10 +1,9 @@
 //! Names that are printed in Cyrillic or Greek letters and in Latin ones: a recogniser of Latin letters returns the former
 //! as the Latin letters they look like (`ИВАНОВА` as `VBAHOBA`), which must not be taken for the name.
 
+use crate::document::customs::{Custom, has};
 use crate::document::text::fold;
 
-/// States that print names in both.
-const STATES: [&str; 16] = ["ARM", "BGR", "BIH", "BLR", "CYP", "GRC", "KAZ", "KGZ", "MKD", "MNE", "MNG", "RUS", "SRB", "TJK", "UKR", "UZB"];
 /// What a letter that looks like another one costs, and one too many or too few; a letter that is neither costs 1.
 const ALIKE: f32 = 0.2;
 const MORE_OR_LESS: f32 = 0.5;
@@ -12,14 +11,9 @@ const MORE_OR_LESS: f32 = 0.5;
 /// they were recognised. One of three hundred pairs of other names costs less, hence the list of states.
 const MOST_COST: f32 = 0.4;
 
-/// Whether a state (ISO 3166-1 alpha-3) prints names in Latin letters beside those of another script.
-pub(super) fn has_two_scripts(issuer: &str) -> bool {
-    STATES.contains(&issuer)
-}
-
 /// The lines of a name without those that say the next one in another script.
 pub(super) fn latin_lines<'a>(lines: &[&'a str], issuer: Option<&str>) -> Vec<&'a str> {
-    if !issuer.is_some_and(has_two_scripts) {
+    if !has(issuer, Custom::NamesInTwoScripts) {
         return lines.to_vec();
     }
     // What stands above the Latin letters is the other script, also where it is hardly legible.
@@ -35,7 +29,7 @@ pub(super) fn latin_lines<'a>(lines: &[&'a str], issuer: Option<&str>) -> Vec<&'
 
 /// The Latin half of a line that has the name in both scripts: `TKAYEHKO/TKACHENKO`, `HEBEHA NEVENA`; else the line.
 pub(super) fn latin_half<'a>(text: &'a str, issuer: Option<&str>) -> &'a str {
-    if !issuer.is_some_and(has_two_scripts) {
+    if !has(issuer, Custom::NamesInTwoScripts) {
         return text;
     }
     if let Some((before, after)) = text.split_once('/') {
@@ -51,7 +45,7 @@ pub(super) fn latin_half<'a>(text: &'a str, issuer: Option<&str>) -> &'a str {
 
 /// Whether `latin` says what `other` does, on a document that prints names in two scripts.
 pub(super) fn is_echo(other: &str, latin: &str, issuer: Option<&str>) -> bool {
-    issuer.is_some_and(has_two_scripts) && echoes(other, latin)
+    has(issuer, Custom::NamesInTwoScripts) && echoes(other, latin)
 }
 
 /// Whether every word of `latin` is a word of `other` in another script; a name that is the same in both is no echo.

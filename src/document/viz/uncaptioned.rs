@@ -3,6 +3,7 @@
 //! Australia, South Africa, Nigeria and South Korea print licences so, Hong Kong, Panama and others identity cards.
 
 use crate::document::classify::is_title;
+use crate::document::customs::{Custom, has};
 use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::issuer::names_state;
 use crate::document::labels::captions_of;
@@ -10,7 +11,6 @@ use crate::document::layout::{Edges, Sheet, TextLine};
 use crate::document::person_name::{has_stopword, person_name, words};
 
 use super::pairs::Pairing;
-use super::two_scripts::has_two_scripts;
 use super::{Context, candidate, labelled};
 
 /// Lines that the recogniser is less sure of are scribbles or signatures.
@@ -24,7 +24,7 @@ pub(super) fn read(context: &Context<'_>, pairings: &[Pairing], found: &[Candida
     let is_name = |candidate: &Candidate| matches!(candidate.name, FieldName::Name | FieldName::Surname | FieldName::GivenNames);
     let is_named = found.iter().chain(context.zones).any(is_name) || pairings.iter().any(Pairing::announces_name);
     // A heading in a script that is not read looks like a name, and so does one of an issuer that is not known.
-    let is_known = context.class.issuer.is_some_and(|issuer| !has_two_scripts(issuer));
+    let is_known = context.class.issuer.is_some() && !has(context.class.issuer, Custom::NamesInTwoScripts);
     if !is_card || is_named || !is_known {
         return None;
     }
@@ -47,7 +47,9 @@ pub(super) fn read(context: &Context<'_>, pairings: &[Pairing], found: &[Candida
 fn in_reading_order<'a>(block: &[&'a TextLine], issuer: Option<&str>) -> Vec<&'a TextLine> {
     match *block {
         // Two given names are commoner than two surnames.
-        [upper, lower] if issuer == Some("AUS") && words(&upper.text()).len() <= words(&lower.text()).len() => vec![lower, upper],
+        [upper, lower] if has(issuer, Custom::SurnameAboveGivenNames) && words(&upper.text()).len() <= words(&lower.text()).len() => {
+            vec![lower, upper]
+        }
         _ => block.to_vec(),
     }
 }
