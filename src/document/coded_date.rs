@@ -4,17 +4,16 @@
 
 use time::{Date, Month};
 
+use super::date::Century;
+
 /// What a date on a document is the date of: that decides which century two digits mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DateRole {
     /// Never in the future.
     Birth,
-    /// Within thirty years of today.
+    /// Within fifty years of today: licences run until their holder is old.
     Expiry,
 }
-
-/// Years a document's expiry can lie from today, in either direction: long-term permits run for thirty years.
-const MAX_YEARS_TO_EXPIRY: i32 = 30;
 
 /// `YYYY-MM-DD` when the three numbers are a day of the calendar and the year is one a living person's document can show.
 pub(crate) fn iso(year: i32, month: u8, day: u8) -> Option<String> {
@@ -25,14 +24,11 @@ pub(crate) fn iso(year: i32, month: u8, day: u8) -> Option<String> {
 
 /// The full year that two digits mean, seen from `today`.
 pub(crate) fn expand_year(two_digits: u8, role: DateRole, today: Date) -> i32 {
-    let this_century = today.year() / 100 * 100 + i32::from(two_digits);
-    match role {
-        DateRole::Birth if this_century > today.year() => this_century - 100,
-        DateRole::Birth => this_century,
-        DateRole::Expiry if this_century > today.year() + MAX_YEARS_TO_EXPIRY => this_century - 100,
-        DateRole::Expiry if this_century < today.year() - (100 - MAX_YEARS_TO_EXPIRY) => this_century + 100,
-        DateRole::Expiry => this_century,
-    }
+    let century = match role {
+        DateRole::Birth => Century::Past(today),
+        DateRole::Expiry => Century::Near(today),
+    };
+    century.complete(i32::from(two_digits))
 }
 
 /// The date of a six-digit `YYMMDD` field; `None` where it holds anything but digits or no day of the calendar.
@@ -94,7 +90,9 @@ mod tests {
     #[test]
     fn an_expiry_lies_near_today() {
         check("560101", DateRole::Expiry, Some("2056-01-01"));
-        check("570101", DateRole::Expiry, Some("1957-01-01"));
+        check("570101", DateRole::Expiry, Some("2057-01-01"));
+        check("760101", DateRole::Expiry, Some("2076-01-01"));
+        check("770101", DateRole::Expiry, Some("1977-01-01"));
         check("990101", DateRole::Expiry, Some("1999-01-01"));
         check("120415", DateRole::Expiry, Some("2012-04-15"));
     }

@@ -25,12 +25,13 @@ pub(crate) enum Order {
 pub(crate) enum Century {
     /// The latest year that is not after today.
     Past(Date),
-    /// The year nearest to today.
+    /// The year nearest to today, half a century before or behind it.
     Near(Date),
 }
 
 impl Century {
-    fn complete(self, year: i32) -> i32 {
+    /// The full year of one of two digits.
+    pub(crate) fn complete(self, year: i32) -> i32 {
         match self {
             Self::Past(today) => {
                 let year = year + today.year() / 100 * 100;
@@ -38,7 +39,11 @@ impl Century {
             }
             Self::Near(today) => {
                 let year = year + today.year() / 100 * 100;
-                if year > today.year() + 50 { year - 100 } else { year }
+                match year - today.year() {
+                    51.. => year - 100,
+                    ..-49 => year + 100,
+                    _ => year,
+                }
             }
         }
     }
@@ -59,17 +64,33 @@ pub(crate) struct Found {
 pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Found> {
     let tokens = tokens(&with_digits(&without_units(text)));
     let mut found = Vec::new();
-    let mut next = 0;
+    let (mut next, mut foreign) = (0, None);
     while next < tokens.len() {
         match date_at(&tokens[next..], order, century) {
             Some((date, taken)) => {
-                found.push(Found { date, start: tokens[next].start, end: tokens[next + taken - 1].end });
+                let start = foreign.take().filter(|_| tokens[next].joined).unwrap_or(next);
+                found.push(Found { date, start: tokens[start].start, end: tokens[next + taken - 1].end });
                 next += taken;
             }
-            None => next += 1,
+            None if is_foreign_day(&tokens[next..]) => {
+                foreign = Some(next);
+                next += 3;
+            }
+            None => {
+                foreign = None;
+                next += 1;
+            }
         }
     }
     found
+}
+
+/// Whether a day of another calendar begins with the first token: `1373/02/14 - 1994-05-04` of Afghanistan. It is no date of
+/// ours, nor are its month and day with what stands behind them, but it is part of the date that it is printed beside.
+fn is_foreign_day(tokens: &[Token]) -> bool {
+    let [year, month, day, ..] = tokens else { return false };
+    let is_parted_alike = matches!(month.separator, '/' | '-' | '.') && month.separator == day.separator;
+    (year.n_digits, month.n_digits, day.n_digits) == (4, 2, 2) && month.joined && day.joined && is_parted_alike
 }
 
 /// In which order the dates of digits in a text are written that can be read only one way: their day is beyond twelve.
@@ -355,6 +376,8 @@ mod tests {
         check("08 MAC 1991", "1991-03-08");
         check("I4.1O.1989", "1989-10-14");
         check("390.533.447-05 08/03/1991", "1991-03-08");
+        check("1373/02/14 - 1994-05-04", "1994-05-04");
+        check("2534-03-08 / 08-03-1991", "1991-03-08");
     }
 
     #[test]

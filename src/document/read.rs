@@ -8,7 +8,7 @@ use super::field::{IdType, Reading, Side};
 use super::fuse::fuse;
 use super::layout::Sheet;
 use super::mrz::{self, Mrz};
-use super::reconcile::reconcile_number;
+use super::reconcile::{prefer_holders_number, reconcile_number};
 use super::sides::Sides;
 use super::signals;
 use super::signer_key::SignerKey;
@@ -35,11 +35,13 @@ pub fn read(pages: &[(Side, Page)], keys: &[SignerKey], today: Date) -> Reading 
     let id_type = zone.as_ref().map_or(by_code, |(_, zone)| id_type(printed, zone));
     let mut candidates: Vec<_> = zone.iter().flat_map(|(side, zone)| zone.candidates(*side)).collect();
     candidates.extend(coded.into_iter().flat_map(|coded| coded.candidates));
-    let context = viz::Context { class: Class { id_type, ..printed }, sheets: &sheets, zones: &candidates, today };
+    let class = Class { id_type, ..printed };
+    let context = viz::Context { class, sheets: &sheets, zones: &candidates, today };
     let visual = viz::read(&context);
     candidates.extend(visual);
     if let Some((_, zone)) = &zone {
         reconcile_number(&mut candidates, zone, &sheets);
+        prefer_holders_number(&mut candidates, zone, class);
     }
     let sides = Sides::of(pages, zone.as_ref(), &candidates);
     let fused = fuse(candidates);

@@ -1,8 +1,11 @@
-//! A document number that the machine-readable zone's rules repaired, held against the number in print.
+//! The numbers of the machine-readable zone, held against those in print.
 //!
-//! One check digit allows several repairs; the print tells which of them is meant.
+//! One check digit allows several repairs of a number; the print tells which of them is meant, and which of two numbers
+//! of a card is asked for.
 
-use super::field::{Candidate, Check, FieldName, Source};
+use super::classify::Class;
+use super::customs::{Custom, has};
+use super::field::{Candidate, Check, FieldName, IdType, Source};
 use super::layout::Sheet;
 use super::mrz::Mrz;
 use super::mrz::check_digit::holds;
@@ -43,6 +46,25 @@ pub(crate) fn reconcile_number(candidates: &mut [Candidate], zone: &Mrz, sheets:
             return;
         }
     }
+}
+
+/// Takes the holder's number in print for the document's where the zone has it too, in its optional data, on cards of an issuer
+/// whose holder's number is the one that is asked for.
+pub(crate) fn prefer_holders_number(candidates: &mut Vec<Candidate>, zone: &Mrz, class: Class) {
+    let of_zone = |name| candidates.iter().find(|c| c.name == name && c.source == Source::Mrz).map(|c| squeeze(&c.value));
+    let (own, by_zone) = (of_zone(FieldName::IdNumber), of_zone(FieldName::IssuingCountry));
+    let issuer = class.issuer.or(by_zone.as_deref());
+    if class.id_type != IdType::NationalId || !has(issuer, Custom::CardIsNumberedByHolder) {
+        return;
+    }
+    let is_in_zone = |number: &str| zone.lines.iter().any(|line| squeeze(line).contains(number));
+    let is_holders = |c: &Candidate| {
+        let number = squeeze(&c.value);
+        c.name == FieldName::IdNumber && c.source == Source::Viz && own.as_ref() != Some(&number) && is_in_zone(&number)
+    };
+    let Some(holders) = candidates.iter().position(is_holders) else { return };
+    candidates[holders].checks.push(Check::CrossMatch);
+    candidates.retain(|c| c.name != FieldName::IdNumber || c.source != Source::Mrz);
 }
 
 /// The mixture of both readings, other than the zone's own, whose check digit holds and that is nearest to the print.

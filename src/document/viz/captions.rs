@@ -76,6 +76,8 @@ fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
             let linked = linked || between.contains([',', '&']);
             match (both_clear, linked) {
                 (_, true) if a.has(Kind::Surname) && b == Kinds::one(Kind::GivenNames) => Some(Kinds::one(Kind::SurnameFirst)),
+                // `Name and Surname`: the one word is for the given names then.
+                (false, true) if a.has(Kind::Name) && b == Kinds::one(Kind::Surname) => Some(Kinds::one(Kind::Name)),
                 (true, true) => Some(Kinds::one(Kind::Name)),
                 (true, false) => None,
                 (false, _) => Some(if a.has(Kind::Name) { b } else { a }),

@@ -1,11 +1,9 @@
 //! Documents whose values stand beside captions: passports, national cards, residence permits, visas.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
 use time::Date;
 
 use crate::document::address::{address, tidy};
+use crate::document::customs::{Custom, has};
 use crate::document::date::{Century, find_date, iso};
 use crate::document::field::{Candidate, FieldName, IdType};
 use crate::document::labels::{Kind, Shape};
@@ -16,16 +14,11 @@ use crate::document::text::fold;
 use super::pairs::{Pair, Pairing};
 use super::sex::{is_foreign_letter, sex};
 use super::two_scripts::{is_echo, latin_half, latin_lines};
+use super::unclear_number::{announced_number, lone_number, signed_number};
 use super::{Context, candidate, shape};
 
 /// Confidence of a value that stands where it is expected; what stands less well gets less.
 const AT_ITS_PLACE: f32 = 0.9;
-
-/// States whose licences carry their holder's identity number and no other.
-const NUMBERED_BY_HOLDER: [&str; 8] = ["CHL", "COL", "ECU", "MYS", "PRY", "SGP", "URY", "VEN"];
-
-/// Heights of a line between the word `number` and the number beside it, at the most: values stand in a column.
-const REACH: f32 = 14.0;
 
 /// Reads all captioned values of both sides.
 pub(super) fn read(context: &Context<'_>, pairings: &[Pairing]) -> Vec<Candidate> {
@@ -47,7 +40,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     let announced = if is_numbered { None } else { announced_number(sheet, pairing) };
     let is_other = match context.class.id_type {
         IdType::Passport => true,
-        IdType::DrivingLicence => !context.class.issuer.is_some_and(|issuer| NUMBERED_BY_HOLDER.contains(&issuer)) || is_numbered,
+        IdType::DrivingLicence => !has(context.class.issuer, Custom::LicenceIsNumberedByHolder) || is_numbered,
         IdType::NationalId | IdType::ResidencePermit | IdType::Visa | IdType::Pan | IdType::Aadhaar | IdType::VoterId | IdType::Unknown => {
             false
         }
@@ -56,8 +49,7 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
         let (shape, Some(field)) = pair.kind.value() else { continue };
         let value = match shape {
             Shape::Name => read_name(context, &pair.text),
-            // Ethiopia prints the date in its own calendar, a stroke, and then the date that is meant here.
-            Shape::Date if field == FieldName::DateOfBirth && context.class.issuer == Some("ETH") => {
+            Shape::Date if field == FieldName::DateOfBirth && has(context.class.issuer, Custom::DatesOfTwoCalendars) => {
                 let line = sheet.lines[pair.line].text();
                 birth_date(context, line.rsplit('|').next().unwrap_or_default()).map(iso)
             }
@@ -71,24 +63,48 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Shape::Address => address(&pair.text),
             Shape::State | Shape::Place | Shape::Telephone | Shape::Any => Some(tidy(&pair.text)),
         };
-        let field = if pair.kind == Kind::IdentityNumber && is_other { FieldName::PersonalNumber } else { field };
+        let field = match pair.kind {
+            Kind::IdentityNumber if is_other => FieldName::PersonalNumber,
+            Kind::Number | Kind::CardNumber | Kind::IdentityNumber => match number_field(context, pairing, pair.kind) {
+                Some(field) => field,
+                None => continue,
+            },
+            _ => field,
+        };
         push(field, value, pair);
     }
     if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::CardNumber | Kind::IdentityNumber))
         && context.class.id_type != IdType::Passport
     {
-        candidates.extend(announced.or_else(|| lone_number(context, sheet, pairing)));
+        candidates.extend(announced.or_else(|| signed_number(sheet, pairing)).or_else(|| lone_number(context, sheet, pairing)));
     } else if is_other {
         candidates.extend(announced);
     }
     candidates
 }
 
+/// Which field a number is whose caption says what it is the number of; none where another one of the side is what is asked for.
+///
+/// The document's own number comes first, a person's after it and a card's last, but where cards are numbered by their holder.
+fn number_field(context: &Context<'_>, pairing: &Pairing, kind: Kind) -> Option<FieldName> {
+    let order = match context.class.id_type {
+        IdType::NationalId if has(context.class.issuer, Custom::CardIsNumberedByHolder) => {
+            [Kind::IdentityNumber, Kind::Number, Kind::CardNumber]
+        }
+        _ => [Kind::Number, Kind::IdentityNumber, Kind::CardNumber],
+    };
+    let first = order.into_iter().find(|kind| pairing.pairs.iter().any(|pair| pair.kind == *kind));
+    match kind {
+        _ if first == Some(kind) => Some(FieldName::IdNumber),
+        Kind::IdentityNumber => Some(FieldName::PersonalNumber),
+        _ => None,
+    }
+}
+
 /// The sex, by the letters of the document's issuer.
 fn read_sex(context: &Context<'_>, text: &str) -> Option<String> {
     let (issuer, has_curp) = (context.class.issuer, context.sheets.iter().flat_map(|sheet| &sheet.lines).any(begins_curp));
-    // In Mexico M is for `mujer`, H for `hombre`, but on passports.
-    let is_mexican = (issuer == Some("MEX") || has_curp) && context.class.id_type != IdType::Passport;
+    let is_mexican = (has(issuer, Custom::WomanIsM) || has_curp) && context.class.id_type != IdType::Passport;
     match text.trim() {
         "M" if is_mexican => Some("F".to_owned()),
         "H" if is_mexican => Some("M".to_owned()),
@@ -102,78 +118,6 @@ fn begins_curp(line: &TextLine) -> bool {
     line.chars.starts_with(&['C', 'U', 'R', 'P'])
 }
 
-/// The lines of a side that no caption has bought, and their texts.
-fn free<'a>(sheet: &'a Sheet, pairing: &'a Pairing) -> impl Iterator<Item = (&'a TextLine, String)> {
-    let taken = |index| pairing.pairs.iter().any(|pair| pair.line == index && pair.kind != Kind::Other);
-    let lines = sheet.lines.iter().enumerate().filter(move |(index, line)| !line.upright && !taken(*index));
-    lines.map(|(_, line)| (line, line.text()))
-}
-
-/// The number behind `No.` alone.
-fn announced_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
-    free(sheet, pairing).find_map(|(line, text)| {
-        let value = if is_number_sign(&text) { beside(sheet, line)? } else { without_number_sign(&text)?.to_owned() };
-        let number = shape::number(&value).filter(|number| number.chars().filter(char::is_ascii_digit).count() >= 6)?;
-        Some(candidate(FieldName::IdNumber, number, &value, sheet.side, 0.75 * line.confidence, line.quad))
-    })
-}
-
-/// The only line that could be a document's number, where none is announced.
-fn lone_number(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
-    // Germany's numbers, which no caption announces, have as many letters as they come to have.
-    let most_letters = if context.class.issuer == Some("DEU") { 7 } else { 5 };
-    let mut found = free(sheet, pairing).filter_map(|(line, text)| {
-        // The United States print an `A#` before the number of an immigrant, without a blank.
-        let text = text.trim_start_matches("A#").to_owned();
-        let number = shape::number(&text).filter(|number| *number == text && !text.contains('/'))?;
-        let letters = number.chars().filter(char::is_ascii_uppercase).count();
-        let shaped = (7..=12).contains(&number.len()) && (1..=most_letters).contains(&letters) && !number.contains(['.', ' ']);
-        let shaped = shaped || is_series(&number);
-        ((shaped || is_grouped(&number)) && line.confidence > 0.9)
-            .then(|| candidate(FieldName::IdNumber, number, &text, sheet.side, 0.6, line.quad))
-    });
-    let only = found.next()?;
-    found.all(|other| other.value == only.value).then_some(only)
-}
-
-/// Whether a number has a series of letters, a blank, and digits: `SM 0471829`.
-fn is_series(number: &str) -> bool {
-    let Some((series, digits)) = number.split_once(' ') else { return false };
-    let is_series = (2..=3).contains(&series.len()) && series.bytes().all(|b| b.is_ascii_uppercase());
-    is_series && (6..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Whether digits stand in groups as nothing but numbers of persons and documents do: telephone numbers and dates are others.
-fn is_grouped(number: &str) -> bool {
-    static GROUPED: LazyLock<Regex> = LazyLock::new(|| {
-        // With a check digit at the end, in thousands, in groups, or with the digit in brackets.
-        Regex::new(r"^(?:\d{7,9}-[\dK]|\d{1,3}(?:\.\d{3}){2,3}(?:-[\dK])?|\d{1,2}-\d{3}-\d{3,4}|[A-Z]{0,2}\d{6,7}\([\dA]\)|\d{6}-\d{7})$")
-            .expect("the pattern is part of the program and tested")
-    });
-    let hyphens = number.matches('-').count();
-    let is_long = hyphens >= 2 && number.len() >= 11 && number.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    is_long || GROUPED.is_match(number)
-}
-
-/// What follows the abbreviation of `number`, where a line begins with it.
-fn without_number_sign(text: &str) -> Option<&str> {
-    let signs = ["No.", "NO.", "Nr.", "NR.", "N°", "Nº", "N.°", "N.º", "№"];
-    signs.iter().find_map(|sign| text.strip_prefix(sign)).map(str::trim_start).filter(|rest| !rest.is_empty())
-}
-
-/// Whether all that a line has is the word `number`, or its abbreviation.
-fn is_number_sign(text: &str) -> bool {
-    matches!(text.trim_end_matches(['.', ':', ' ']), "No" | "NO" | "Nr" | "NR" | "N°" | "Nº" | "№" | "Number" | "NUMBER")
-}
-
-/// The print to the right of a line, in the same row.
-fn beside(sheet: &Sheet, line: &TextLine) -> Option<String> {
-    let gap = |other: &TextLine| other.edges.left - line.edges.right;
-    let height = line.edges.height();
-    let row = sheet.lines.iter().filter(|other| other.edges.same_row(&line.edges) && (-0.3 * height..REACH * height).contains(&gap(other)));
-    row.min_by(|a, b| gap(a).total_cmp(&gap(b))).map(TextLine::text)
-}
-
 /// Surname, given names and the whole name.
 fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut impl FnMut(FieldName, Option<String>, &Pair)) {
     let read = |pair: &Pair| latin_below(context, sheet, pair).or_else(|| read_name(context, &pair.text));
@@ -182,8 +126,8 @@ fn names(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing, push: &mut imp
     let is_surname_first = matches!(context.class.id_type, IdType::ResidencePermit | IdType::Passport);
     let surname = pairing.best(Kind::Surname);
     let given = pairing.best(Kind::GivenNames);
-    // Bulgaria prints the father's name as one of the holder's own, between the two others.
-    let middle = pairing.best(Kind::MiddleName).or_else(|| pairing.best(Kind::Relative).filter(|_| context.class.issuer == Some("BGR")));
+    let fathers = || pairing.best(Kind::Relative).filter(|_| has(context.class.issuer, Custom::FathersNameInTheMiddle));
+    let middle = pairing.best(Kind::MiddleName).or_else(fathers);
     let read_surname = |pair: &Pair| {
         // A name at birth follows on a line of its own now and then.
         let lines: Vec<&str> = pair.text.lines().filter(|line| !is_birth_name(line)).collect();

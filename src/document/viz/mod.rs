@@ -4,6 +4,7 @@
 //! yield candidates, which fusing weighs against the machine-readable zones.
 
 mod american_address;
+mod births;
 mod captions;
 mod echo;
 mod french_licence;
@@ -24,25 +25,21 @@ mod street_dates;
 mod town;
 mod two_scripts;
 mod uncaptioned;
+mod unclear_number;
 
 use time::Date;
 
 use crate::ocr::Quad;
 
 use super::classify::{Class, Region};
-use super::date::{Century, Found, Order, find_dates, iso};
-use super::field::{Candidate, Check, FieldName, IdType, Side, Source};
+use super::customs::{Custom, has};
+use super::date::Order;
+use super::field::{Candidate, FieldName, IdType, Side, Source};
 use super::labels::Kind;
 use super::layout::Sheet;
 
 pub(crate) use american_address::ends_in_state_and_code;
 use pairs::{Pairing, pair};
-use street_dates::is_street;
-
-/// Dates that the recogniser is less sure of than this say nothing against another one.
-const LEGIBLE: f32 = 0.9;
-/// What is left of the confidence in a birth date that is not the document's earliest date.
-const AFTER_ANOTHER_DATE: f32 = 0.5;
 
 /// What the readers of the visual zone are told.
 pub(crate) struct Context<'a> {
@@ -88,10 +85,11 @@ pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     candidates.extend(echo::read(context));
     if context.class.region == Region::Elsewhere {
         candidates.extend(uncaptioned::read(context, &pairings, &candidates));
+        candidates.extend(births::uncaptioned(context, &pairings, &candidates));
     }
-    // Elector's cards print the date on which their holder was of age, and more; Ethiopia prints dates of two calendars.
-    if context.class.region != Region::India && context.class.issuer != Some("ETH") {
-        doubt_births(context, &mut candidates);
+    // Elector's cards print the date on which their holder was of age, and more.
+    if context.class.region != Region::India && !has(context.class.issuer, Custom::DatesOfTwoCalendars) {
+        births::doubt(context, &mut candidates);
     }
     national_number::mark(context, &mut candidates);
     candidates
@@ -104,34 +102,6 @@ fn is_indian_card(context: &Context<'_>, pairings: &[Pairing]) -> bool {
         IdType::Pan | IdType::Aadhaar | IdType::VoterId | IdType::DrivingLicence => true,
         IdType::Passport => false,
         IdType::NationalId | IdType::ResidencePermit | IdType::Visa | IdType::Unknown => !has_surname(),
-    }
-}
-
-/// Nobody is born after a date of their own document: where an earlier one is printed, the birth date is another one.
-fn doubt_births(context: &Context<'_>, candidates: &mut [Candidate]) {
-    let century = Century::Past(context.today);
-    let print = |text: &str, found: &Found| text.chars().skip(found.start).take(found.end - found.start).collect::<String>();
-    let addresses: Vec<String> =
-        candidates.iter().filter(|candidate| candidate.name == FieldName::Address).map(|candidate| candidate.raw.clone()).collect();
-    let lines = context.sheets.iter().flat_map(|sheet| &sheet.lines).filter(|line| !line.upright && line.confidence > LEGIBLE);
-    let dates = lines.flat_map(|line| {
-        let text = line.text();
-        let found = find_dates(&text, context.order(), century);
-        // Two digits of a year may be of this century or the last one, and eight digits may be anything.
-        let is_day = |found: &&Found| !is_street(&text, found) && !addresses.iter().any(|address| address.contains(&print(&text, found)));
-        let is_clear = |found: &&Found| print(&text, found).chars().any(|c| !c.is_ascii_digit());
-        let has_century = |found: &&Found| {
-            let year = format!("{:04}", found.date.year());
-            print(&text, found).contains(&year)
-        };
-        found.iter().filter(is_clear).filter(has_century).filter(is_day).map(|found| iso(found.date)).collect::<Vec<_>>()
-    });
-    let Some(earliest) = dates.min() else { return };
-    for candidate in candidates.iter_mut().filter(|candidate| candidate.name == FieldName::DateOfBirth && candidate.value.len() > 4) {
-        if earliest < candidate.value {
-            candidate.confidence *= AFTER_ANOTHER_DATE;
-            candidate.checks.push(Check::FormatFailed);
-        }
     }
 }
 

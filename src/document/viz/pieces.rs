@@ -91,6 +91,11 @@ fn cut_at_dates(line: &TextLine, start: usize, end: usize, is_address: bool) -> 
         if tight((start + date.start).checked_sub(1).filter(|place| *place >= start)) && date.end - date.start <= 8 {
             continue;
         }
+        // Cape Verde's numbers begin with a date: `19930425F005L`.
+        let is_glued = text.chars().skip(date.start).take(date.end - date.start).all(|c| c.is_ascii_digit());
+        if is_glued && tight(Some(start + date.end)) {
+            continue;
+        }
         let before = text.chars().take(date.start).filter(|c| c.is_alphanumeric()).count();
         let rest: String = text.chars().skip(date.start).collect();
         let in_rest = Found { start: 0, end: date.end - date.start, ..date };

@@ -121,6 +121,7 @@ pub(crate) fn number(text: &str) -> Option<String> {
     let glued_date = || {
         let part = |range: std::ops::Range<usize>| number.get(range).and_then(|text| text.parse::<u32>().ok());
         matches!((part(0..2), part(2..4), part(4..8)), (Some(1..=31), Some(1..=12), Some(1930..=2060)))
+            || matches!((part(0..4), part(4..6), part(6..8)), (Some(1930..=2060), Some(1..=12), Some(1..=31)))
     };
     if number.len() == 8 && digits == 8 && glued_date() {
         return None;
@@ -149,6 +150,8 @@ mod tests {
         check("Z047182(9)", Some("Z047182(9)"));
         check("X4RTBPFW4", Some("X4RTBPFW4"));
         check("L01RTBPFW", Some("L01RTBPFW"));
+        check("19930425F005L", Some("19930425F005L"));
+        check("19930425", None);
         check("SPEC1MEN", None);
         check("LONDON (UK)", None);
         check("170 CM", None);
