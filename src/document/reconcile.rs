@@ -3,12 +3,14 @@
 //! One check digit allows several repairs of a number; the print tells which of them is meant, and which of two numbers
 //! of a card is asked for.
 
+use std::ops::Range;
+
 use super::classify::Class;
 use super::customs::{Custom, has};
 use super::field::{Candidate, Check, FieldName, IdType, Source};
 use super::layout::Sheet;
-use super::mrz::Mrz;
 use super::mrz::check_digit::holds;
+use super::mrz::{Layout, Mrz};
 use super::text::squeeze;
 
 /// Print has to be as clear as this to decide between repairs.
@@ -17,6 +19,9 @@ const CLEAR: f32 = 0.7;
 const MOST_DIFFERENCES: usize = 3;
 /// Width of the number's field in a zone of any layout.
 const FIELD: usize = 9;
+
+/// Where the zone of a card of the size TD1 has room for what its issuer likes: line, and the characters in it.
+const OPTIONAL_DATA: [(usize, Range<usize>); 2] = [(0, 15..30), (1, 18..29)];
 
 /// Replaces a repaired number of the zone by the one that the print and the check digit, or the print and the zone as it
 /// was recognised, agree on.
@@ -57,10 +62,12 @@ pub(crate) fn prefer_holders_number(candidates: &mut Vec<Candidate>, zone: &Mrz,
     if class.id_type != IdType::NationalId || !has(issuer, Custom::CardIsNumberedByHolder) {
         return;
     }
-    let is_in_zone = |number: &str| zone.lines.iter().any(|line| squeeze(line).contains(number));
+    let data = OPTIONAL_DATA.into_iter().filter_map(|(line_idx, range)| zone.lines.get(line_idx)?.get(range));
+    let optional: Vec<String> = data.map(squeeze).filter(|_| zone.layout == Layout::Td1).collect();
     let is_holders = |c: &Candidate| {
         let number = squeeze(&c.value);
-        c.name == FieldName::IdNumber && c.source == Source::Viz && own.as_ref() != Some(&number) && is_in_zone(&number)
+        let is_other = own.as_ref() != Some(&number) && optional.iter().any(|data| data.contains(&number));
+        c.name == FieldName::IdNumber && c.source == Source::Viz && is_other
     };
     let Some(holders) = candidates.iter().position(is_holders) else { return };
     candidates[holders].checks.push(Check::CrossMatch);
