@@ -107,6 +107,8 @@ async fn letters_are_listed_filtered_and_shown_and_stay_where_they_are() {
     }
     let table = command(&stage, "dead list").run().expect_code(0);
     assert!(table.stdout().contains("why other") && table.stderr().contains("3 letters: 2 bad_image, 1 internal"), "{}", table.stderr());
+    let none = command(&stage, "dead list --attempt 2").run().expect_code(0);
+    assert!(none.stderr().contains("no letters, of 3 in "), "{}", none.stderr());
     assert!(!table.stdout().contains('\u{1b}'), "no colours where there is no terminal");
 
     let shown = command(&stage, "dead show new").run().expect_code(0);

@@ -94,8 +94,10 @@ impl List {
         let mut queue = place.open().await?;
         let progress = progress(queue.n_letters());
         let mut letters = Vec::new();
+        let mut n_seen = 0;
         while let Some(letter) = queue.next().await? {
             progress.inc(1);
+            n_seen += 1;
             if self.filter.matches(&letter.letter, now) {
                 letters.push(letter.letter.clone());
             }
@@ -107,7 +109,10 @@ impl List {
         let text = if self.json { table::json_lines(&letters) } else { table::table(&letters, now) };
         std::io::stdout().write_all(text.as_bytes())?;
         if !self.json {
-            say(&format!("{} in {}", table::summary(letters.iter().map(|letter| letter.class)), place.names.dead))?;
+            let summary = table::summary(letters.iter().map(|letter| letter.class));
+            // "no letters in idmill.dead" would be wrong where the filter leaves all of them out.
+            let of = if letters.len() < n_seen { format!(", of {n_seen}") } else { String::new() };
+            say(&format!("{summary}{of} in {}", place.names.dead))?;
         }
         Ok(ExitCode::SUCCESS)
     }
