@@ -2,7 +2,7 @@
 # Does in a real Kubernetes (deploy/cluster.sh) what deploy/README.md says under "In Kubernetes", "Alerts, and what to do" and "Everyday
 # work", with the commands as they stand there, and looks at what comes of them. Part of deploy/check.sh --cluster.
 #
-#   deploy/check-cluster.sh              needs root, the image of deploy/check.sh --image, and a quarter of an hour
+#   deploy/check-cluster.sh              needs root, the image of deploy/check.sh --image, and twenty minutes
 #   deploy/check-cluster.sh STEP...      only the installation and these steps (check-cluster-steps.sh)
 #
 # The Kubernetes at hand is 1.20, and the chart asks for 1.30 or later. So it is a copy of the chart that is installed, in which
