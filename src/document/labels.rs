@@ -104,13 +104,12 @@ mod tests {
         // The languages of the captions are spoken on the document.
         let lines = [line(text), line("Date de naissance"), line("Date of birth"), line("Fecha de nacimiento")];
         let line = &lines[0];
-        let found: Vec<(String, bool)> = captions_of(&lines)[0]
-            .iter()
-            .zip(expected)
-            .map(|(caption, (_, kind))| (line.slice(caption.start, caption.end), caption.kinds.has(*kind)))
-            .collect();
-        let expected: Vec<(String, bool)> = expected.iter().map(|(text, _)| ((*text).to_owned(), true)).collect();
-        assert_eq!(found, expected, "{text}");
+        let captions = &captions_of(&lines)[0];
+        let found: Vec<String> = captions.iter().map(|caption| line.slice(caption.start, caption.end)).collect();
+        assert_eq!(found, expected.iter().map(|(text, _)| *text).collect::<Vec<_>>(), "{text}");
+        for (caption, (name, kind)) in captions.iter().zip(expected) {
+            assert!(caption.kinds.has(*kind), "{name}");
+        }
     }
 
     #[test]
@@ -134,7 +133,8 @@ mod tests {
     #[test]
     fn what_is_the_number_of_something_needs_its_sign() {
         check("LICENCIA DE CONDUCTOR", &[]);
-        check("CARTE NATIONALE", &[]);
+        // It may be a `Nationalité` that lost its accent, and no state stands beside it.
+        check("CARTE NATIONALE", &[("NATIONALE", Kind::Nationality)]);
         check("N° licencla", &[("N° licencla", Kind::Number)]);
     }
 

@@ -60,7 +60,7 @@ pub(super) fn hits(line: &TextLine) -> Vec<Hit> {
         if !counts.may_hold(&phrase.counts, errors_allowed) {
             continue;
         }
-        let exact = find_bounded(line, &phrase.chars);
+        let exact = find_bounded(line, &phrase.chars).filter(|(_, end, _)| !cuts_word(line, phrase, *end));
         if exact.is_none() && errors_allowed == 0 {
             continue;
         }
@@ -143,6 +143,12 @@ fn keeps_sign(phrase: &Phrase, found: &[char]) -> bool {
     let sign = |chars: &[char]| matches!(chars, [.., 'N', 'O' | '0' | 'R' | 'º']);
     let is_short = phrase.ends_signed && !sign(&phrase.chars);
     (!sign(&phrase.chars) && !phrase.ends_signed) || sign(found) || is_short && found.ends_with(&['N'])
+}
+
+/// Whether the sign for `number` at a phrase's end is the first letter of a word: `CARTE NATIONALE` is no `Carte N`.
+fn cuts_word(line: &TextLine, phrase: &Phrase, end: usize) -> bool {
+    let next = line.compact.origin[end - 1] + 1;
+    phrase.ends_signed && phrase.chars.ends_with(&['N']) && line.chars.get(next).is_some_and(|next| next.is_alphabetic())
 }
 
 /// The phrase without errors at a place where words begin and end; phrases of six letters and more may have a word glued on.
