@@ -176,9 +176,9 @@ async fn rotated_credentials_are_picked_up_without_a_restart() {
 #[tokio::test]
 async fn a_worker_needs_no_more_rights_than_the_runbook_gives_it() {
     let play = Play::on(OwnBroker::start()).await;
-    play.broker.ctl(&["add_user", "idmill", "secret"]);
+    play.broker.ctl(&["add_user", "rights", "secret"]);
     let (_, place) = play.stage.amqp_url.rsplit_once('@').expect("an URL with a user");
-    let url = format!("amqp://idmill:secret@{place}");
+    let url = format!("amqp://rights:secret@{place}");
     for (n, mode) in ["declare", "verify", "none"].into_iter().enumerate() {
         let line = include_str!("../../deploy/README.md")
             .lines()
@@ -187,9 +187,8 @@ async fn a_worker_needs_no_more_rights_than_the_runbook_gives_it() {
         let patterns: Vec<String> =
             line.split('\'').skip(1).step_by(2).map(|pattern| pattern.replace("idmill", &play.stage.prefix)).collect();
         let [configure, write, read] = patterns.as_slice() else { panic!("three patterns in {line}") };
-        play.broker.ctl(&["set_permissions", "idmill", configure, write, read]);
-        let worker =
-            play.worker().set("broker.url", &url).set("topology.mode", mode).set("retry.missing_delays", r#"["300ms"]"#).start().await;
+        play.broker.ctl(&["set_permissions", "rights", configure, write, read]);
+        let worker = play.worker().set("broker.url", &url).set("topology.mode", mode).set("retry.missing_delays", "300ms").start().await;
         play.publish(&format!("read-{n}")).await;
         assert_eq!(play.stage.next_event().await.json()["subject"], format!("read-{n}"), "{mode}: {}", worker.log());
         // It is held, comes back, and is given up.
