@@ -167,7 +167,7 @@ checksum_of() {
 }
 
 check_chart() {
-  local broker=(--set secrets.brokerUrl.name=broker) least most output version
+  local broker=(--set secrets.brokerUrl.name=broker) api least most output version
   "$private/helm" lint --strict --quiet "$chart" "${broker[@]}" 2>"$private/helm.log" >&2 || { cat "$private/helm.log" >&2 && return 1; }
   refused secrets.brokerUrl.name
   refused secrets.apiKeys.name "${broker[@]}" --set api.enabled=true
@@ -186,8 +186,9 @@ check_chart() {
   "$idmill" schema settings | python3 deploy/chart-schema.py "$chart/values.schema.json" --check
 
   # Settings replace the pods that use them, and no others.
-  [ "$(checksum_of api)" = "$(checksum_of api --set settings.storage.timeout=19s)" ] || fail "a setting of the workers replaces the API's pods"
-  [ "$(checksum_of api)" != "$(checksum_of api --set settings.engine.max_pixels=9000000)" ] || fail "the engine's settings do not replace the API's pods"
+  api=$(checksum_of api)
+  [ "$api" = "$(checksum_of api --set settings.storage.timeout=19s)" ] || fail "a setting of the workers replaces the API's pods"
+  [ "$api" != "$(checksum_of api --set settings.engine.max_pixels=9000000)" ] || fail "the engine's settings do not replace the API's pods"
   [ "$(checksum_of worker)" != "$(checksum_of worker --set settings.storage.timeout=19s)" ] || fail "a setting of the workers does not replace them"
   # Without an API nobody is told that there is none.
   ! grep -q IdmillNoApi "$(render alone "${broker[@]}" --set monitoring.prometheusRule.enabled=true)" || fail "the chart's alerts ask for an API that is not there"

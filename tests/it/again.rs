@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::hosted_api::{Answer, HostedApi, image};
 use crate::proxy::{Mode, Proxy};
 use crate::stage::Stage;
-use crate::worker::n_ended;
+use crate::worker::{n_ended, with_two_copies_in_work};
 use crate::worker_process::WorkerProcess;
 
 #[tokio::test]
@@ -48,19 +48,7 @@ async fn a_job_that_is_published_again_and_put_off_is_not_answered_with_its_earl
 async fn two_copies_of_a_job_at_once_fail_once() {
     let stage = Stage::new().await;
     let api = HostedApi::start().await;
-    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
-    let worker = stage.worker().reads_remotely(&api.address).start().await;
-    api.set(Answer::Hang, 1.0);
-    for _ in 0..2 {
-        stage.publish(&json!({"id": "twice", "front": front})).await;
-    }
-    stage
-        .until("both were taken", async || {
-            let metrics = worker.metrics().await;
-            metrics.lines().any(|line| line.starts_with("idmill_jobs_in_flight") && line.ends_with(" 2"))
-        })
-        .await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let worker = with_two_copies_in_work(&stage, &api).await;
     // The call that hung is answered 502, which is tried again at once.
     api.set(Answer::Status(422), 1.0);
     let events = [stage.next_event().await.json(), stage.next_event().await.json()];

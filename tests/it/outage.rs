@@ -10,6 +10,7 @@ use crate::hosted_api::{Answer, HostedApi, image};
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
 use crate::worker::n_ended;
+use crate::worker_process::WorkerProcess;
 
 /// S3's refusal of one object, which is also its answer to a missing one where s3:ListBucket is not granted.
 const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 50\r\nConnection: close\r\n\r\n<Error><Code>AccessDenied</Code><Message/></Error>";
@@ -161,12 +162,9 @@ async fn a_hosted_api_that_asks_for_patience_burns_no_attempt() {
     assert!(worker.log().lines().filter(|line| line.contains(r#""job.id":"job""#)).all(|line| !line.contains(r#""attempt":2"#)));
 }
 
-#[tokio::test]
-async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
-    let stage = Stage::new().await;
-    let api = HostedApi::start().await;
+/// A worker that is soon through with its delays, and the store that it asks, whose answers can be others.
+async fn behind_a_store_that_denies(stage: &Stage, api: &HostedApi) -> (Proxy, WorkerProcess) {
     let store = Proxy::start(environment("IDMILL_TEST_S3_ENDPOINT").trim_start_matches("http://")).await;
-    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
     let worker = stage
         .worker()
         .reads_remotely(&api.address)
@@ -176,6 +174,15 @@ async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
         .set("retry.probe_interval", "50ms")
         .start()
         .await;
+    (store, worker)
+}
+
+#[tokio::test]
+async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let (store, worker) = behind_a_store_that_denies(&stage, &api).await;
     stage.publish(&json!({"id": "there", "front": front})).await;
     assert_eq!(stage.next_event().await.json()["subject"], "there");
 
@@ -204,17 +211,8 @@ async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
 async fn what_one_job_alone_is_denied_stops_nobody_else() {
     let stage = Stage::new().await;
     let api = HostedApi::start().await;
-    let store = Proxy::start(environment("IDMILL_TEST_S3_ENDPOINT").trim_start_matches("http://")).await;
     let front = stage.upload("front.jpg", image(b"a fictional document")).await;
-    let worker = stage
-        .worker()
-        .reads_remotely(&api.address)
-        .set("storage.endpoint", &format!("http://{}", store.address))
-        .set("retry.missing_delays", "50ms,50ms")
-        .set("retry.defer_delays", "50ms")
-        .set("retry.probe_interval", "50ms")
-        .start()
-        .await;
+    let (store, worker) = behind_a_store_that_denies(&stage, &api).await;
     let read = async |id: &str| {
         stage.publish(&json!({"id": id, "front": front})).await;
         assert_eq!(stage.next_event().await.json()["subject"], id);

@@ -11,6 +11,7 @@ use crate::api::collect_texts;
 use crate::hosted_api::{Answer, HostedApi, image};
 use crate::proxy::{Mode, Proxy};
 use crate::stage::{Stage, environment};
+use crate::worker_process::WorkerProcess;
 
 /// The specimen that most tests use: its machine-readable zone makes reading it certain.
 const SPECIMEN: &str = "passport-1";
@@ -313,10 +314,8 @@ async fn the_same_job_twice_gives_the_same_event() {
     assert_eq!(events[0]["subject"], "twice");
 }
 
-#[tokio::test]
-async fn two_copies_of_a_job_at_once_are_read_once() {
-    let stage = Stage::new().await;
-    let api = HostedApi::start().await;
+/// A worker that took two copies of a job at once, of which the API does not answer the one that it is asked for.
+pub(crate) async fn with_two_copies_in_work(stage: &Stage, api: &HostedApi) -> WorkerProcess {
     let front = stage.upload("front.jpg", image(b"a fictional document")).await;
     let worker = stage.worker().reads_remotely(&api.address).start().await;
     api.set(Answer::Hang, 1.0);
@@ -330,6 +329,14 @@ async fn two_copies_of_a_job_at_once_are_read_once() {
         })
         .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
+    worker
+}
+
+#[tokio::test]
+async fn two_copies_of_a_job_at_once_are_read_once() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let _worker = with_two_copies_in_work(&stage, &api).await;
     assert_eq!(api.n_calls(), 1, "the other one waits");
     // The call that hung is answered 502, which is tried again at once.
     api.set(Answer::Well, 1.0);
