@@ -8,8 +8,8 @@ import sys
 
 # What the chart does not take, and where it is said instead.
 TAKEN = {
-    ("broker", "url"): "A ConfigMap would hold its password: secrets.brokerUrl, or settings.broker.url_file.",
-    ("reader", "remote", "proxy"): "A ConfigMap would hold its password: extraEnv, IDMILL__READER__REMOTE__PROXY from a secret.",
+    ("broker", "url"): "The deployment would hold its password: secrets.brokerUrl, or settings.broker.url_file.",
+    ("reader", "remote", "proxy"): "The deployment would hold its password: extraEnv, IDMILL__READER__REMOTE__PROXY from a secret.",
     ("engine", "instances"): "worker.engines and api.engines set it.",
 }
 
@@ -21,6 +21,9 @@ def plain(schema, path=()):
     kept = {key: value for key, value in schema.items() if key not in ("$schema", "title", "description", "default", "format")}
     if "properties" in kept:
         kept["properties"] = {key: plain(value, (*path, key)) for key, value in kept["properties"].items()}
+    if kept.get("type") == "array":
+        # The chart gives a list as one variable, which is cut at its commas.
+        kept["items"] = {**kept["items"], "pattern": "^[^,]+$"}
     if "oneOf" in kept:
         kept = {"enum": [each["const"] for each in kept["oneOf"]]}
     return kept

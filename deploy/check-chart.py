@@ -1,10 +1,11 @@
 """What no schema says about the chart's output: KEDA's and Prometheus' types, and what this project promises of its pods.
 
-check-chart.py OUTPUT SETTINGS: reads the chart's output, and writes the settings in it to the file SETTINGS.
+check-chart.py OUTPUT IDMILL: reads the chart's output, and has the program IDMILL read the settings of its pods.
 """
 
 import json
 import re
+import subprocess
 import sys
 
 import yaml
@@ -36,15 +37,36 @@ def check_type(resource):
         yield f"{resource['kind']} has no {path}"
 
 
-def seconds(setting, settings):
-    return int(re.search(rf'^{setting} = "(\d+)s"$', settings, re.MULTILINE).group(1))
+def variables(pod):
+    """What its one container finds in its environment, as the kubelet writes it."""
+    (container,) = pod["containers"]
+    return {each["name"]: each["value"].replace("$$", "$") for each in container["env"] if "value" in each}
+
+
+def seconds(name, settings):
+    return int(re.fullmatch(r"(\d+)s", settings[name]).group(1))
+
+
+def accepted(idmill, settings, command):
+    """Whether the program takes these settings: then it gets as far as asking a process that is not there."""
+    asked = subprocess.run([idmill, *command], env=settings, capture_output=True, text=True, check=False)
+    if "answers" not in asked.stderr:
+        print(asked.stderr, file=sys.stderr)
+    return "answers" in asked.stderr
 
 
 def hardening(pod):
     """What holds for every pod."""
     (container,) = pod["containers"]
     guarded, inner = pod["securityContext"], container["securityContext"]
+    names = [each["name"] for each in container["env"]]
     return {
+        # A pod that restarts in an update, or comes back when it is undone, has the settings of its own version.
+        "carries its settings": not [volume for volume in pod["volumes"] if "configMap" in volume]
+        and "envFrom" not in container and not [each for each in container["env"] if "configMapKeyRef" in each.get("valueFrom", {})],
+        # Server-side apply refuses a name that comes twice.
+        "has each variable once": len(names) == len(set(names)),
+        "has no setting that the kubelet would change": "$" not in "".join(each.get("value", "") for each in container["env"]).replace("$$", ""),
         "runs as a user of its own": guarded["runAsNonRoot"] and guarded["runAsUser"] > 0,
         "has the runtime's seccomp profile": guarded["seccompProfile"] == {"type": "RuntimeDefault"},
         "has a read-only root": inner["readOnlyRootFilesystem"],
@@ -57,14 +79,15 @@ def hardening(pod):
     }
 
 
-def check_pod(name, deployment, settings):
-    """Hardening, probes and grace period."""
+def check_pod(name, deployment, idmill):
+    """Hardening, settings, probes and grace period."""
     pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
-    section = settings.split("[worker]" if name == "worker" else "[api]")[1]
-    grace, drain = pod["terminationGracePeriodSeconds"], seconds("drain_timeout", section)
+    settings = variables(pod)
+    grace, drain = pod["terminationGracePeriodSeconds"], seconds(f"IDMILL__{name.upper()}__DRAIN_TIMEOUT", settings)
     promises = hardening(pod) | {
+        "has settings that idmill accepts": accepted(idmill, settings, ["probe"] if name == "worker" else ["probe", name]),
         "lives by /livez alone": container["livenessProbe"]["httpGet"]["path"] == "/livez",
         "is ready by /readyz": container["readinessProbe"]["httpGet"]["path"] == "/readyz",
         "is killed only after it could drain": grace > drain,
@@ -73,13 +96,14 @@ def check_pod(name, deployment, settings):
         "is selected by labels that it has": deployment["spec"]["selector"]["matchLabels"].items() <= labels.items(),
     }
     if name == "worker":
-        promises["may drain for longer than a job takes"] = drain > seconds("job_budget", section)
-        promises["takes what the process computes"] = 'concurrency = 0' in section
+        promises["may drain for longer than a job takes"] = drain > seconds("IDMILL__WORKER__JOB_BUDGET", settings)
+        promises["takes what the process computes"] = settings["IDMILL__WORKER__CONCURRENCY"] == "0"
     yield from broken(name, promises)
 
 
 def check_tools(job, worker, policies):
     """An operator's pod has a worker's secrets, settings and way out, and is nobody's replica."""
+    own = {"IDMILL__ENGINE__INSTANCES": "1"}
     template = job["spec"]["jobTemplate"]["spec"]["template"]
     pod, (container,) = template["spec"], template["spec"]["containers"]
     worker_pod = worker["spec"]["template"]["spec"]
@@ -87,6 +111,7 @@ def check_tools(job, worker, policies):
     promises = hardening(pod) | {
         "never runs by itself": job["spec"]["suspend"] is True and pod["restartPolicy"] == "Never",
         "is not asked whether it listens": not {key for key in container if key.endswith("Probe")},
+        "has a worker's settings": variables(pod) == variables(worker_pod) | own,
         "mounts what a worker mounts": (pod["volumes"], container["volumeMounts"])
         == (worker_pod["volumes"], worker_pod["containers"][0]["volumeMounts"]),
         "is who a worker is": pod["serviceAccountName"] == worker_pod["serviceAccountName"],
@@ -104,16 +129,14 @@ def broken(name, promises):
             yield f"{name}: it is not so that the pod {promise}"
 
 
-def main(output, settings_file):
+def main(output, idmill):
     resources = [resource for resource in yaml.safe_load_all(open(output)) if resource]
-    settings = next(resource["data"]["idmill.toml"] for resource in resources if "idmill.toml" in resource.get("data", {}))
-    open(settings_file, "w").write(settings)
     errors = []
     for resource in resources:
         if resource["apiVersion"] in TYPES:
             errors.extend(check_type(resource))
         if resource["kind"] == "Deployment":
-            errors.extend(check_pod(resource["spec"]["template"]["spec"]["containers"][0]["name"], resource, settings))
+            errors.extend(check_pod(resource["spec"]["template"]["spec"]["containers"][0]["name"], resource, idmill))
         if resource["kind"] == "CronJob":
             worker = next(r for r in resources if r["kind"] == "Deployment" and r["metadata"]["name"].endswith("-worker"))
             errors.extend(check_tools(resource, worker, [r for r in resources if r["kind"] == "NetworkPolicy"]))

@@ -108,7 +108,7 @@ step_update() {
 
 # An update that would break every worker stops at the first, and is taken back.
 step_mistakes() {
-  local before
+  local before killed
   before=$(pods | cut -d' ' -f1)
   k create secret generic idmill-wrong --from-file=url=wrong-url >/dev/null
   write_values values.yaml '{"secrets": {"brokerUrl": {"name": "idmill-wrong"}}}'
@@ -121,18 +121,42 @@ step_mistakes() {
   told 'helm rollback idmill --namespace idmill' >/dev/null
   settled 2
 
-  write_values values.yaml '{"settings": {"topology": {"delivery_limit": 7}}}'
+  write_values values.yaml '{"image": {"tag": "0.1.1"}, "settings": {"topology": {"delivery_limit": 7}}}'
   told 'helm upgrade idmill' >/dev/null
   within 60 crashed "$before"
   told 'kubectl --namespace idmill logs --previous POD' POD "$(new_worker "$before")" | tail -n 1 >"$private/previous.log"
   jq --exit-status '.fields.error // .error | contains("idmill.jobs")' "$private/previous.log" >/dev/null ||
     { cat "$private/previous.log" >&2 && fail "the last line of the crashed worker does not name the queue"; }
   still_working "$before"
+  # A worker of before that crashes meanwhile comes back with the settings of before; and without Helm they come back too.
+  killed=$(head -n 1 <<<"$before")
+  crash "$killed"
+  within 120 came_back "$killed"
+  told 'kubectl --namespace idmill rollout undo' >/dev/null
+  settled 2
   told 'helm rollback idmill --namespace idmill' >/dev/null
   settled 2
-  still_working "$before"
+  [ "$before" = "$(pods | cut -d' ' -f1)" ] || fail "other pods are there after the update was undone"
+  reads
+  # Helm minds that the image was set by somebody else, until it is told otherwise.
+  write_values values.yaml '{"image": {"tag": "0.1.1"}}'
+  ! told 'helm upgrade idmill' >"$private/last.log" 2>&1 || fail "Helm does not mind what kubectl has changed"
+  grep -q 'conflict with "kubectl' "$private/last.log" || { tail_of "$private/last.log" && fail "Helm minds something else"; }
+  told 'helm upgrade idmill deploy/helm/idmill --namespace idmill --values values.yaml --force-conflicts' >/dev/null
+  settled 2
   write_values values.yaml
+  told 'helm upgrade idmill' >/dev/null
+  settled 2
 }
+
+# crash POD: its process is killed, as for want of memory; came_back POD: whether it was started again and takes jobs.
+crash() {
+  local node container
+  read -r node container < <(k get pod "$1" --output json |
+    jq --raw-output '"\(.spec.nodeName) \(.status.containerStatuses[0].containerID | ltrimstr("containerd://"))"')
+  ctr --address "/run/cluster/$node.sock" --namespace k8s.io tasks kill --signal SIGKILL "$container"
+}
+came_back() { pods | grep -qx "$1 true 1"; }
 
 # new_worker NAMES: the worker that is none of those; crashed NAMES: whether it was started more than once.
 new_worker() { pods | grep -vF "$1" | head -n 1 | cut -d' ' -f1 | grep .; }

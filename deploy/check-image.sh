@@ -103,15 +103,15 @@ write_pod() {
     --set "worker.replicas=1,worker.resources.limits.memory=$memory_limit,worker.resources.requests.memory=$memory_limit" \
     --set secrets.brokerUrl.name=broker,secrets.s3Credentials.name=s3 \
     --set "settings.storage.endpoint=$S3_ENDPOINT,settings.storage.region=us-east-1,settings.storage.path_style=true" \
-    --show-only templates/settings.yaml --show-only templates/worker.yaml 2>/dev/null |
+    --show-only templates/worker.yaml 2>/dev/null |
     .private/check/venv/bin/python -c '
 import sys, yaml
-kept = [each for each in yaml.safe_load_all(sys.stdin) if each["kind"] in ("ConfigMap", "Deployment")]
+(worker,) = [each for each in yaml.safe_load_all(sys.stdin) if each["kind"] == "Deployment"]
 # The servers are on loopback; podman maps no ports there.
-pod = kept[-1]["spec"]["template"]["spec"]
+pod = worker["spec"]["template"]["spec"]
 pod["hostNetwork"] = True
 del pod["containers"][0]["ports"]
-yaml.safe_dump_all(kept, sys.stdout)' >"$private/pod.yaml"
+yaml.safe_dump(worker, sys.stdout)' >"$private/pod.yaml"
 }
 
 # make_secret NAME KEY VALUE: a Kubernetes Secret for podman, which mounts what stands in it; 4.3 without decoding it first.

@@ -71,49 +71,38 @@ reader:
 {{ add (include "idmill.drainSeconds" . | int) 15 }}
 {{- end }}
 
-{{/* One TOML value; whole numbers stay whole, which Helm's own toToml does not promise. */}}
-{{- define "idmill.tomlValue" -}}
-{{- if kindIs "float64" . -}}
-{{- if eq (floor .) . }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
-{{- else if kindIs "slice" . -}}
-[{{ range $i, $item := . }}{{ if $i }}, {{ end }}{{ include "idmill.tomlValue" $item }}{{ end }}]
-{{- else -}}
-{{ toJson . }}
-{{- end -}}
-{{- end }}
-
-{{/* A section: (dict "name" "worker" "content" MAP); sections in it come after its keys. */}}
-{{- define "idmill.tomlSection" }}
-[{{ .name }}]
-{{- range $key, $value := .content }}{{ if not (kindIs "map" $value) }}
-{{ $key }} = {{ include "idmill.tomlValue" $value }}
-{{- end }}{{ end }}
-{{- $name := .name }}
-{{- range $key, $value := .content }}{{ if kindIs "map" $value }}
-{{ include "idmill.tomlSection" (dict "name" (printf "%s.%s" $name $key) "content" $value) }}
-{{- end }}{{ end }}
-{{- end }}
-
-{{/* Settings as given and as computed. */}}
+{{/*
+Settings as given and as computed, for one component: those of the workers do not replace the API's pods, nor the other way round.
+(dict "root" $ "component" "worker" "engines" 1).
+*/}}
 {{- define "idmill.settings" -}}
-{{- toJson (mergeOverwrite (deepCopy .Values.settings) (include "idmill.computed" . | fromYaml)) }}
-{{- end }}
-
-{{/* What of them a component looks at: those of the workers do not replace the API's pods, nor the other way round. */}}
-{{- define "idmill.usedSettings" -}}
-{{- $settings := include "idmill.settings" .root | fromJson }}
+{{- $given := .root.Values.settings }}
+{{- $computed := include "idmill.computed" .root | fromYaml }}
+{{- range $section, $keys := $computed }}{{ range $key, $value := $keys }}
+{{- if and (kindIs "map" (get $given $section)) (not (kindIs "map" $value)) (hasKey (get $given $section) $key) }}
+{{- fail (printf "settings.%s.%s is computed by the chart: set the value that it comes from (secrets.*, worker.*, api.*)" $section $key) }}
+{{- end }}{{ end }}{{ end }}
+{{- $settings := mergeOverwrite (deepCopy $given) $computed (dict "engine" (dict "instances" .engines)) }}
 {{- toJson (eq .component "api" | ternary (pick $settings "api" "engine" "privacy" "telemetry") (omit $settings "api")) }}
 {{- end }}
 
-{{- define "idmill.toml" -}}
-{{- $computed := include "idmill.computed" . | fromYaml }}
-{{- range $section, $keys := $computed }}{{ range $key, $value := $keys }}
-{{- if and (kindIs "map" (get $.Values.settings $section)) (not (kindIs "map" $value)) (hasKey (get $.Values.settings $section) $key) }}
-{{- fail (printf "settings.%s.%s is computed by the chart: set the value that it comes from (secrets.*, worker.*, api.*)" $section $key) }}
-{{- end }}{{ end }}{{ end }}
-{{- range $section, $keys := include "idmill.settings" . | fromJson }}
-{{- include "idmill.tomlSection" (dict "name" $section "content" $keys) }}
-{{ end }}
+{{/* One value as a variable has it: whole numbers stay whole, and the kubelet takes `$$` for `$`. */}}
+{{- define "idmill.variable" -}}
+{{- if kindIs "float64" . }}{{ eq (floor .) . | ternary (int64 . | toString) (toString .) }}
+{{- else if kindIs "slice" . }}{{ join "," . | replace "$" "$$" }}
+{{- else }}{{ toString . | replace "$" "$$" }}{{ end }}
+{{- end }}
+
+{{/* A map of settings as variables, but for those that extraEnv has: (dict "name" "IDMILL" "content" MAP "given" (list NAME...)). */}}
+{{- define "idmill.variables" -}}
+{{- range $key, $value := .content }}
+{{- $name := printf "%s__%s" $.name (upper $key) }}
+{{- if kindIs "map" $value }}
+{{- include "idmill.variables" (dict "name" $name "content" $value "given" $.given) }}
+{{- else if not (has $name $.given) }}
+- {name: {{ $name }}, value: {{ include "idmill.variable" $value | toJson }}}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/*
@@ -165,12 +154,10 @@ limits:
 
 {{/* What worker and API have in common: a pod's metadata and all that is not its one container. */}}
 {{- define "idmill.podMetadata" -}}
+{{- with .annotations }}
 annotations:
-  # A change of the settings replaces the pods that use them.
-  checksum/settings: {{ include "idmill.usedSettings" . | sha256sum }}
-  {{- with .annotations }}
   {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- end }}
 labels:
   {{- include "idmill.labels" . | nindent 2 }}
   {{- with .root.Values.podLabels }}
@@ -216,16 +203,16 @@ affinity:
 {{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- $secrets := include "idmill.secretVolumes" . | trim }}
+{{- if or $secrets .root.Values.extraVolumes }}
 volumes:
-  - name: settings
-    configMap:
-      name: {{ include "idmill.name" .root }}
-  {{- with include "idmill.secretVolumes" . | trim }}
+  {{- with $secrets }}
   {{- . | nindent 2 }}
   {{- end }}
   {{- with .root.Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "idmill.container" -}}
@@ -236,23 +223,28 @@ securityContext:
   readOnlyRootFilesystem: true
   privileged: false
   capabilities: {drop: [ALL]}
+# The settings stand here and in no ConfigMap, so that a pod that restarts while it is being replaced keeps its own, and an update that is
+# undone takes its settings with it.
 env:
-  - {name: IDMILL_CONFIG, value: /etc/idmill/idmill.toml}
-  - {name: IDMILL__ENGINE__INSTANCES, value: {{ .engines | int | quote }}}
+  {{- $given := list }}
+  {{- range .root.Values.extraEnv }}{{ $given = append $given .name }}{{ end }}
+  {{- include "idmill.variables" (dict "name" "IDMILL" "content" (include "idmill.settings" . | fromJson) "given" $given) | trim | nindent 2 }}
   {{- with .env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- with .root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- $secrets := include "idmill.secretMounts" . | trim }}
+{{- if or $secrets .root.Values.extraVolumeMounts }}
 volumeMounts:
-  - {name: settings, mountPath: /etc/idmill, readOnly: true}
-  {{- with include "idmill.secretMounts" . | trim }}
+  {{- with $secrets }}
   {{- . | nindent 2 }}
   {{- end }}
   {{- with .root.Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
 resources:
   {{- include "idmill.resources" (dict "given" .resources "engines" .engines) | nindent 2 }}
 {{- end }}
