@@ -59,13 +59,16 @@ impl<'a> WorkerBuilder<'a> {
     }
 
     /// Starts the process and waits until it consumes from the work queue.
+    ///
+    /// Its own log says that it has a session: the number of consumers alone does not rise when the broker has yet to
+    /// notice that an earlier worker is dead.
     pub(crate) async fn start(self) -> WorkerProcess {
         let stage = self.stage;
         let jobs = stage.name("jobs");
-        let n_before = stage.depth(&jobs).await.map_or(0, |(_, n_consumers)| n_consumers);
         let mut worker = self.spawn();
         let start = Instant::now();
-        while stage.depth(&jobs).await.is_none_or(|(_, n_consumers)| n_consumers <= n_before) {
+        while !worker.log().contains("connected to the broker") || stage.depth(&jobs).await.is_none_or(|(_, n_consumers)| n_consumers == 0)
+        {
             if let Some(status) = worker.child.try_wait().expect("process state") {
                 panic!("the worker ended at its start with {status}:\n{}", worker.log());
             }
