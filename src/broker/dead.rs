@@ -5,8 +5,9 @@ use lapin::{BasicProperties, Channel, Connection};
 use time::OffsetDateTime;
 
 use super::connect::{Connector, Role};
+use super::header::{integer, is_known, text};
 use super::letter::Letter;
-use super::message::{Outgoing, integer, is_direct_reply, is_known, text};
+use super::message::{Outgoing, is_direct_reply};
 use super::publisher::Publisher;
 use super::topology::{is_locked, is_missing};
 use crate::job::Job;

@@ -6,7 +6,9 @@ use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{History, Outgoing, number, trace_context, untold};
+use super::header::number;
+use super::history::History;
+use super::message::{Outgoing, trace_context, untold};
 use crate::failure::Failure;
 use crate::telemetry::TraceContext;
 

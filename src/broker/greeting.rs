@@ -8,7 +8,7 @@ use lapin::tcp::AMQPUriTcpExt;
 use lapin::types::parsing::parse_field_table;
 
 use super::connect::Connector;
-use super::message::text;
+use super::header::text;
 
 /// Largest greeting that is read, in bytes; RabbitMQ's has about 500.
 const MAX_GREETING_BYTES: usize = 64 * 1024;

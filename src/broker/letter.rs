@@ -4,7 +4,8 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use time::OffsetDateTime;
 
-use super::message::{History, header, moment, number, text};
+use super::header::{self, moment, number, text};
+use super::history::History;
 use crate::failure::Class;
 use crate::job::JobId;
 

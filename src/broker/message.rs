@@ -1,53 +1,15 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
+use super::header::{self, BROKERS_OWN, len_of_table, moment, number_value, text, text_value, without};
+use super::history::History;
 use crate::event::rfc3339;
 use crate::failure::{Class, Dependency, Failure};
-use crate::telemetry::{TRACE_HEADERS, TraceContext};
-
-/// Names of our headers. A retry copy is a new message, so the broker's own counters start again with it; what a job
-/// has behind it travels in these.
-pub mod header {
-    /// The attempt that the message stands for, from 1.
-    pub const ATTEMPT: &str = "x-idmill-attempt";
-    /// How often the job was put off.
-    pub const DEFERRALS: &str = "x-idmill-deferrals";
-    /// When the job was first taken, RFC 3339.
-    pub const FIRST_SEEN: &str = "x-idmill-first-seen";
-    /// How often an operator replayed the job.
-    pub const REPLAY: &str = "x-idmill-replay";
-    /// Failure class of a dead letter.
-    pub const CLASS: &str = "x-idmill-class";
-    /// Why, in one sentence without document content.
-    pub const REASON: &str = "x-idmill-reason";
-    /// Which dependency was at fault, where it was one.
-    pub const DEPENDENCY: &str = "x-idmill-dependency";
-    /// Says of a message in a hold queue, as an AMQP boolean, that its job was given up, has its dead letter, and waits for
-    /// nothing but somebody who takes its event.
-    pub const UNTOLD: &str = "x-idmill-untold";
-    /// When the job was dead-lettered, RFC 3339.
-    pub const DEAD_SINCE: &str = "x-idmill-dead-since";
-}
+use crate::telemetry::TraceContext;
 
 /// The pseudo queue of RabbitMQ's direct reply-to; a worker sees a longer name, which leads to the sender alone.
 pub const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
-
-/// Headers that the broker adds and that must not travel on with a copy: they are stuck or start anew across a
-/// republish, differently on 3.10 and 4.x, so nobody should count with them.
-const BROKERS_OWN: [&str; 9] = [
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-    "x-delivery-count",
-    // From 4.3 on.
-    "x-acquired-count",
-];
 
 /// Headers by which a sender has the broker route a message to further queues, from 4.1 on by the last one too. A copy is ours and
 /// goes where we send it: with these it would come back from there to whoever made it, again and again.
@@ -59,38 +21,6 @@ const MAX_REASON_BYTES: usize = 500;
 /// Most bytes of headers that a copy takes along. The broker closes the connection, 501, over headers that do not fit one
 /// frame, which has 128 KiB by default, and what the broker and we add must fit too.
 const MAX_COPIED_HEADERS_BYTES: usize = 64 * 1024;
-
-/// What a message says a job has behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct History {
-    /// The attempt it stands for, from 1.
-    pub attempt: u32,
-    /// How often it was put off.
-    pub deferrals: u32,
-    /// When the job was first taken; `None` on its first delivery.
-    pub first_seen: Option<OffsetDateTime>,
-    /// How often an operator replayed it.
-    pub replay: u32,
-}
-
-impl History {
-    /// Reads our headers; a missing or senseless one counts as a first delivery.
-    pub fn of(headers: &FieldTable) -> Self {
-        Self {
-            attempt: number(headers, header::ATTEMPT).unwrap_or(1).max(1),
-            deferrals: number(headers, header::DEFERRALS).unwrap_or(0),
-            first_seen: moment(headers, header::FIRST_SEEN),
-            replay: number(headers, header::REPLAY).unwrap_or(0),
-        }
-    }
-
-    /// The same history of a job that is taken now. Whoever wrote a time that is still to come has a wrong clock, and the job
-    /// would never be old enough to be given up.
-    #[must_use]
-    pub fn seen_at(self, now: OffsetDateTime) -> Self {
-        Self { first_seen: Some(self.first_seen.map_or(now, |first_seen| first_seen.min(now))), ..self }
-    }
-}
 
 /// A message on its way out.
 #[derive(Clone)]
@@ -253,12 +183,6 @@ pub(super) fn untold(headers: &FieldTable) -> Option<(Failure, OffsetDateTime)> 
     Some((failure, moment(headers, header::DEAD_SINCE)?))
 }
 
-/// Whether a header of that name holds nothing but what idmill, the broker or a tracer wrote. What a producer put into one of
-/// its own may be anything.
-pub(super) fn is_known(name: &str) -> bool {
-    name.starts_with("x-idmill-") || BROKERS_OWN.contains(&name) || TRACE_HEADERS.contains(&name)
-}
-
 /// Whether a `reply_to` leads to the sender's own connection, by the broker's direct reply-to: the routing key of an answer
 /// on the default exchange.
 pub fn is_direct_reply(reply_to: &str) -> bool {
@@ -270,72 +194,8 @@ pub(super) fn trace_context(properties: &BasicProperties) -> TraceContext {
     TraceContext::read(|name| text(properties.headers().as_ref()?, name))
 }
 
-/// The headers but for those of these names.
-fn without(headers: &FieldTable, names: &[&str]) -> FieldTable {
-    let kept = headers.inner().iter().filter(|(name, _)| !names.contains(&name.as_str()));
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>().into()
-}
-
-/// Bytes of a table on the wire, its length included.
-fn len_of_table(table: &FieldTable) -> usize {
-    4 + table.inner().iter().map(|(name, value)| 1 + name.as_str().len() + 1 + len_of_value(value)).sum::<usize>()
-}
-
-/// Bytes of a value on the wire, its type not included; of those of a fixed length at least as many.
-fn len_of_value(value: &AMQPValue) -> usize {
-    match value {
-        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
-        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
-        AMQPValue::ByteArray(bytes) => 4 + bytes.len(),
-        AMQPValue::FieldArray(values) => 4 + values.as_slice().iter().map(|value| 1 + len_of_value(value)).sum::<usize>(),
-        AMQPValue::FieldTable(table) => len_of_table(table),
-        _ => 8,
-    }
-}
-
 fn persistent(properties: BasicProperties) -> BasicProperties {
     properties.with_delivery_mode(2)
-}
-
-/// A header as text, whichever of the two string types the sender's library uses.
-pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
-    match headers.inner().get(name)? {
-        AMQPValue::LongString(value) => Some(value.to_string()),
-        AMQPValue::ShortString(value) => Some(value.to_string()),
-        _ => None,
-    }
-}
-
-/// A header as a moment in UTC; anybody may have written it.
-pub(super) fn moment(headers: &FieldTable, name: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(&text(headers, name)?, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)
-}
-
-/// A header as a number, whichever of the integer types the sender's library uses.
-pub(super) fn number(headers: &FieldTable, name: &str) -> Option<u32> {
-    u32::try_from(integer(headers.inner().get(name)?)?).ok()
-}
-
-/// The value of any of the integer types.
-pub(super) fn integer(value: &AMQPValue) -> Option<i64> {
-    match value {
-        AMQPValue::ShortShortInt(value) => Some(i64::from(*value)),
-        AMQPValue::ShortShortUInt(value) => Some(i64::from(*value)),
-        AMQPValue::ShortInt(value) => Some(i64::from(*value)),
-        AMQPValue::ShortUInt(value) => Some(i64::from(*value)),
-        AMQPValue::LongInt(value) => Some(i64::from(*value)),
-        AMQPValue::LongUInt(value) => Some(i64::from(*value)),
-        AMQPValue::LongLongInt(value) => Some(*value),
-        _ => None,
-    }
-}
-
-fn number_value(value: u32) -> AMQPValue {
-    AMQPValue::LongLongInt(i64::from(value))
-}
-
-fn text_value(value: &str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
 }
 
 #[cfg(test)]
@@ -419,30 +279,5 @@ mod tests {
         let headers = letter.starting_over(2).properties.headers().clone().unwrap();
         assert_eq!(History::of(&headers), History { attempt: 1, deferrals: 0, first_seen: None, replay: 2 });
         assert_eq!(headers.inner().len(), 1, "{headers:?}");
-    }
-
-    #[test]
-    fn a_moment_that_no_calendar_has_in_utc_is_none() {
-        let mut headers = FieldTable::default();
-        headers.insert(header::FIRST_SEEN.into(), text_value("9999-12-31T23:59:59-01:00"));
-        assert_eq!(History::of(&headers).first_seen, None);
-        headers.insert(header::FIRST_SEEN.into(), text_value("2030-01-02T04:04:05+01:00"));
-        assert_eq!(History::of(&headers).first_seen, Some(time::macros::datetime!(2030-01-02 03:04:05 UTC)));
-    }
-
-    #[test]
-    fn a_job_was_first_seen_no_later_than_now() {
-        let now = time::macros::datetime!(2030-01-02 03:04:05 UTC);
-        let first_seen = |first_seen| History { first_seen, ..History::of(&FieldTable::default()) }.seen_at(now).first_seen;
-        let day = time::Duration::DAY;
-        for (noted, expected) in [(None, now), (Some(now - day), now - day), (Some(now + day), now)] {
-            assert_eq!(first_seen(noted), Some(expected));
-        }
-    }
-
-    #[test]
-    fn a_message_without_our_headers_is_a_first_attempt() {
-        let first = History { attempt: 1, deferrals: 0, first_seen: None, replay: 0 };
-        assert_eq!(History::of(&FieldTable::default()), first);
     }
 }

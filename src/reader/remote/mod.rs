@@ -9,6 +9,7 @@ pub mod body;
 mod credentials;
 mod probe;
 mod refusal;
+mod words;
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
