@@ -12,6 +12,9 @@ import yaml
 from cloudcoil.models.keda import v1alpha1 as keda
 from cloudcoil.models.prometheus_operator import v1 as monitoring
 
+# Where a pod may run, and before whom.
+PLACE = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
+
 TYPES = {"keda.sh/v1alpha1": keda, "monitoring.coreos.com/v1": monitoring}
 
 
@@ -114,6 +117,7 @@ def check_tools(job, worker, policies):
         "has a worker's settings": variables(pod) == variables(worker_pod) | own,
         "mounts what a worker mounts": (pod["volumes"], container["volumeMounts"])
         == (worker_pod["volumes"], worker_pod["containers"][0]["volumeMounts"]),
+        "runs where a worker may": {key: pod.get(key) for key in PLACE} == {key: worker_pod.get(key) for key in PLACE},
         "is who a worker is": pod["serviceAccountName"] == worker_pod["serviceAccountName"],
         "is no replica of the workers": not worker["spec"]["selector"]["matchLabels"].items() <= labels.items(),
         "reaches what workers reach": not policies or any(

@@ -192,6 +192,10 @@ check_chart() {
   [ "$api" = "$(pods_of api --set settings.storage.timeout=19s)" ] || fail "a setting of the workers replaces the API's pods"
   [ "$api" != "$(pods_of api --set settings.engine.max_pixels=9000000)" ] || fail "the engine's settings do not replace the API's pods"
   [ "$(pods_of worker)" != "$(pods_of worker --set settings.storage.timeout=19s)" ] || fail "a setting of the workers does not replace them"
+  # So does what is said of their place, but for what is said for all pods.
+  [ "$api" = "$(pods_of api --set worker.priorityClassName=cheap,worker.affinity=null)" ] || fail "the workers' place is the API's"
+  [ "$(grep -c -e 'pool: spot' -e 'key: preemptible' -e 'priorityClassName: batch' "$(render place --values deploy/helm/all-on.yaml)")" -eq 6 ] ||
+    fail "the workers and the operators' commands are not where they should be"
   # Without an API nobody is told that there is none.
   ! grep -q IdmillNoApi "$(render alone "${broker[@]}" --set monitoring.prometheusRule.enabled=true)" || fail "the chart's alerts ask for an API that is not there"
   # OpenShift names users and groups by itself.
@@ -207,6 +211,26 @@ check_chart() {
     done
     "$private/venv/bin/python" deploy/check-chart.py "$output" "$idmill" || return 1
   done
+}
+
+# A threshold in the values takes the place of the rule's own, which values.yaml names, and of nothing else.
+check_thresholds() {
+  local own other
+  own=$(render own --values deploy/helm/all-on.yaml --show-only templates/monitoring.yaml)
+  other=$(render other --values deploy/helm/all-on.yaml --show-only templates/monitoring.yaml --set-json \
+    "monitoring.prometheusRule.thresholds=$(jq -c '.properties.monitoring.properties.prometheusRule.properties.thresholds.properties | map_values(12.5)' "$chart/values.schema.json")")
+  "$private/venv/bin/python" - "$own" "$other" "$chart/values.yaml" <<'PYTHON'
+import re, sys, yaml
+own, other = ({rule["alert"]: rule for each in yaml.safe_load_all(open(path)) if each["kind"] == "PrometheusRule"
+               for group in each["spec"]["groups"] for rule in group["rules"]} for path in sys.argv[1:3])
+named = dict(re.findall(r"(Idmill\w+) \(([0-9.]+), ", open(sys.argv[3]).read()))
+changed = {alert for alert in own if own[alert] != other[alert]}
+errors = [f"{alert} is not both in values.yaml and in its schema" for alert in changed ^ set(named)]
+for alert in changed & set(named):
+    if own[alert] | {"expr": own[alert]["expr"].replace(f"> {named[alert]}", "> 12.5", 1)} != other[alert]:
+        errors.append(f"the threshold of {alert} is not {named[alert]}, or is not what changes")
+sys.exit("\n".join(errors) or None)
+PYTHON
 }
 
 # The chart's alerts, with a prefix of its own, pass the tests of the file that they are made of, while another release beside it
@@ -281,7 +305,7 @@ step "Tools"
 install_tools
 cargo build --locked --quiet --bin idmill
 idmill=${CARGO_TARGET_DIR:-target}/debug/idmill
-for name in dockerfile compose alerts names chart chart_alerts runbook; do
+for name in dockerfile compose alerts names chart thresholds chart_alerts runbook; do
   step "$name"
   "check_$name"
 done
