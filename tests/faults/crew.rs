@@ -144,7 +144,10 @@ impl Crew {
     /// Waits until nothing is on its way any more, as long as that gets less.
     pub(crate) async fn drain_queues(&self, ledger: &Ledger) {
         let start = Instant::now();
-        while self.n_waiting().await > 0 && start.elapsed().min(ledger.silence()) < Duration::from_secs(60) {
+        let mut n_looks = 0;
+        // What is in a worker's hand lies in no queue for a moment.
+        while n_looks < 10 && start.elapsed().min(ledger.silence()) < Duration::from_secs(60) {
+            n_looks = if self.n_waiting().await > 0 { 0 } else { n_looks + 1 };
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -177,6 +180,10 @@ impl Crew {
     }
 
     async fn end_worker(&self, mut worker: WorkerProcess) {
+        // Before that it may know of no signals; it says so whether or not there is a broker.
+        while worker.ended().is_none() && !worker.log().contains("serving /metrics") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         self.expect_alive(&mut worker);
         worker.terminate();
         let start = Instant::now();
@@ -184,7 +191,7 @@ impl Crew {
             match worker.ended() {
                 Some(status) if status.success() => return,
                 Some(status) => return self.misbehaved(&format!("a worker ended with {status} after SIGTERM")),
-                None if start.elapsed() > Duration::from_secs(DRAIN_S + 10) => {
+                None if start.elapsed() > Duration::from_secs(DRAIN_S + 60) => {
                     return self.misbehaved(&format!("a worker did not end within {:?} after SIGTERM", start.elapsed()));
                 }
                 None => tokio::time::sleep(Duration::from_millis(20)).await,

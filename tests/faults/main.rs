@@ -39,7 +39,7 @@ use nemesis::Nemesis;
 
 /// Time without any news after which what is missing counts as lost. The longest way of a healthy job is its ladder, a
 /// few seconds; a broker's own retry of dead-lettering takes up to three minutes.
-const SILENCE: Duration = Duration::from_secs(200);
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// Breaks everything around the workers, and checks that no job is lost.
 #[derive(Debug, Parser)]

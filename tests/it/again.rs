@@ -87,7 +87,7 @@ async fn interrupted(stage: &Stage, id: &str) -> (WorkerProcess, Proxy) {
 async fn stage_without_worker() -> Stage {
     let stage = Stage::new().await;
     stage.worker().start().await.kill();
-    stage.until("the queue has no consumer", async || stage.depth(&stage.name("jobs")).await == Some((0, 0))).await;
+    stage.until_unused(&stage.name("jobs")).await;
     stage
 }
 

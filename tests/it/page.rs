@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::{Server, specimen};
-use crate::stage::PATIENCE;
+use crate::stage::{PATIENCE, free_port};
 
 /// A browser of the test's own; closed when dropped.
 struct Browser {
@@ -20,7 +20,7 @@ struct Browser {
 
 impl Browser {
     async fn start(width: u32, height: u32) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())

@@ -9,7 +9,7 @@ use lapin::{BasicProperties, ExchangeKind};
 use serde_json::json;
 
 use crate::hosted_api::{HostedApi, image};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::worker::n_ended;
 use crate::worker_process::{WorkerBuilder, WorkerProcess};
 
@@ -78,7 +78,7 @@ impl Play {
     }
 
     async fn next_of(&self, queue: &str) -> serde_json::Value {
-        self.stage.next_message(queue, Duration::from_secs(60)).await.expect("an event in time").json()
+        self.stage.next_message(queue, PATIENCE).await.expect("an event in time").json()
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_full_queue_of_one_customer_keeps_no_other_job_and_is_tried_again() {
     play.stage.until("the broker refuses the event", async || worker.log().contains("the broker refused the message")).await;
     play.publish("well", None).await;
     assert_eq!(play.next_of(&play.stage.name("inbox")).await["subject"], "well");
-    let filler = play.stage.next_message(&full, Duration::from_secs(60)).await.expect("what filled it");
+    let filler = play.stage.next_message(&full, PATIENCE).await.expect("what filled it");
     assert_eq!(filler.body, b"full");
     let mut subjects = Vec::new();
     for _ in 0..3 {
@@ -185,7 +185,7 @@ async fn a_full_queue_of_everyones_events_stops_the_intake_until_it_has_room() {
     play.publish("second", None).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(play.api.n_calls() <= 2, "{} documents were read whose events nobody takes", play.api.n_calls());
-    play.stage.next_message(&full, Duration::from_secs(60)).await.expect("what filled it");
+    play.stage.next_message(&full, PATIENCE).await.expect("what filled it");
     let mut subjects = Vec::new();
     for _ in 0..2 {
         subjects.push(play.next_of(&full).await["subject"].to_string());
@@ -201,9 +201,9 @@ async fn a_job_does_not_wait_in_hand_for_longer_than_another_budget_for_somebody
     let play = Play::new().await;
     let worker = play
         .worker()
-        .set("worker.job_budget", "1s")
-        .set("storage.timeout", "900ms")
-        .set("reader.remote.timeout", "900ms")
+        .set("worker.job_budget", "5s")
+        .set("storage.timeout", "4s")
+        .set("reader.remote.timeout", "4s")
         .set("retry.delays", "100ms")
         .start()
         .await;
@@ -226,8 +226,10 @@ async fn a_full_queue_beside_another_has_no_event_put_into_that_one_again_and_ag
     play.stage.until("it is put off", async || n_ended(&worker.log(), "deferred") == 1).await;
     assert!(paused(&worker));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let (n_copies, _) = play.stage.depth(&play.stage.name("inbox")).await.expect("an inbox");
-    assert!((1..=3).contains(&n_copies), "{n_copies} copies of an event, where three refusals in a row stop the intake");
+    let n_copies = async || play.stage.depth(&play.stage.name("inbox")).await.expect("an inbox").0;
+    play.stage.until("a copy is there", async || n_copies().await > 0).await;
+    let n_copies = n_copies().await;
+    assert!(n_copies <= 3, "{n_copies} copies of an event, where three refusals in a row stop the intake");
     assert_eq!(n_ended(&worker.log(), "retried"), 0, "it burned no attempt");
 }
 
@@ -282,7 +284,7 @@ async fn an_event_of_a_failure_waits_no_longer_than_a_job_does() {
     play.stage.until("its event is given up", async || given_up(&worker.log())).await;
     assert_eq!(play.stage.next_dead_letter().await.header("x-idmill-class"), "bad_job");
     assert_eq!(play.stage.depth(&play.stage.name("jobs")).await.map(|(n, _)| n), Some(0));
-    assert!(n_ended(&worker.log(), "deferred") > 1 && !paused(&worker));
+    assert!(n_ended(&worker.log(), "deferred") > 0 && !paused(&worker));
 }
 
 #[tokio::test]

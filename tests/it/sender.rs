@@ -10,7 +10,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
 
 use crate::hosted_api::{HostedApi, image};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::worker::n_ended;
 
 /// A message with this id that the broker is to put into these queues, too.
@@ -81,7 +81,11 @@ async fn an_answer_to_nobodys_address_disturbs_no_other() {
 #[tokio::test]
 async fn a_message_that_the_broker_does_not_take_disturbs_no_other() {
     let stage = Stage::new().await;
-    let publisher = Publisher::new(Connector::new(config::Broker { url: stage.amqp_url.clone(), ..config::Broker::default() }));
+    let publisher = Publisher::new(Connector::new(config::Broker {
+        url: stage.amqp_url.clone(),
+        publish_timeout: PATIENCE,
+        ..config::Broker::default()
+    }));
     let inbox = stage.name("inbox");
     let message = |n: usize| Outgoing::json("", &inbox, &format!("m-{n}"), "application/json", b"{}".to_vec());
     let outcomes = futures_util::future::join_all((0..100).map(|n| {
@@ -97,6 +101,6 @@ async fn a_message_that_the_broker_does_not_take_disturbs_no_other() {
             outcome => assert!(outcome.is_ok() && n % 10 != 0, "{n}: {outcome:?}"),
         }
     }
-    assert_eq!(stage.depth(&inbox).await, Some((90, 0)));
+    stage.until("the others are there", async || stage.depth(&inbox).await == Some((90, 0))).await;
     publisher.close().await;
 }

@@ -195,6 +195,17 @@ impl Stage {
         Some((state.message_count(), state.consumer_count()))
     }
 
+    /// Waits until nobody consumes from a queue that is empty. RabbitMQ says so of any quorum queue, too, whose leader
+    /// does not answer it within a quarter of a second: it has to say it three times.
+    pub(crate) async fn until_unused(&self, queue: &str) {
+        let mut n_looks = 0;
+        let unused = async || {
+            n_looks = if self.depth(queue).await == Some((0, 0)) { n_looks + 1 } else { 0 };
+            n_looks == 3
+        };
+        self.until("the queue is empty and has no consumer", unused).await;
+    }
+
     /// Looks again and again until the condition holds.
     pub(crate) async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
         let start = Instant::now();
@@ -221,6 +232,14 @@ impl Stage {
             }
         }
     }
+}
+
+/// A port for a program that cannot choose one by itself, from below the range that the kernel gives to others until it
+/// is taken, and below that of `deploy/servers.sh`.
+pub(crate) fn free_port() -> u16 {
+    std::iter::repeat_with(|| fastrand::u16(12_000..20_000))
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A client of the common object store with full rights.

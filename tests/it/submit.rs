@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::api::specimen;
 use crate::command::CommandBuilder;
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::worker::n_ended;
 use crate::worker_process::OwnBroker;
 
@@ -70,7 +70,7 @@ async fn whoever_does_not_wait_gets_the_job_and_whoever_waits_in_vain_is_told() 
     stage.worker().start().await.kill();
     let job = submit(&stage, "passport-1", &["--no-wait", "--id", "later"]).run().expect_code(0).json();
     assert_eq!(job["id"], "later");
-    let queued = stage.next_message(&stage.name("jobs"), Duration::from_secs(10)).await.unwrap();
+    let queued = stage.next_message(&stage.name("jobs"), PATIENCE).await.unwrap();
     assert_eq!(queued.json(), job);
     let key = job["front"].as_str().unwrap();
     assert!(stage.s3.head_object().bucket("idmill").key(key).send().await.is_ok(), "the image is in the bucket");

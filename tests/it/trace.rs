@@ -1,7 +1,7 @@
 //! Traces, seen by a real OTLP receiver: rotel, which writes down every span that it is sent.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use lapin::BasicProperties;
@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::stage::{Stage, environment};
+use crate::stage::{Stage, environment, free_port};
 
 /// A collector of the test's own; killed when dropped.
 struct Collector {
@@ -21,7 +21,7 @@ struct Collector {
 impl Collector {
     async fn start(stage: &Stage) -> Self {
         let home = TempDir::new().expect("folder");
-        let [http, grpc] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address"));
+        let [http, grpc] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         let log = File::create(home.path().join("log")).expect("log");
         let mut process = Command::new(environment("IDMILL_TEST_ROTEL"))
             .args(["start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"])

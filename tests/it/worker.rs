@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::collect_texts;
 use crate::hosted_api::{Answer, HostedApi, image};
 use crate::proxy::{Mode, Proxy};
-use crate::stage::{Stage, environment};
+use crate::stage::{PATIENCE, Stage, environment};
 use crate::worker_process::WorkerProcess;
 
 /// The specimen that most tests use: its machine-readable zone makes reading it certain.
@@ -145,7 +145,7 @@ async fn who_tells_a_worker_twice_to_stop_need_not_wait_for_its_jobs() {
     let told = Instant::now();
     worker.terminate();
     assert!(worker.wait().await.success());
-    assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
+    assert!(told.elapsed() < Duration::from_secs(60), "it would have waited for its job for longer: {:?}", told.elapsed());
     api.set(Answer::Well, 1.0);
     let _heir = stage.worker().reads_remotely(&api.address).start().await;
     assert_eq!(stage.next_event().await.json()["subject"], "job");
@@ -156,44 +156,52 @@ async fn who_waits_for_an_engine_uses_up_nothing() {
     const N_JOBS: usize = 24;
     let stage = Stage::new().await;
     let (front, back) = stage.upload_specimen(SPECIMEN).await;
+    let publish = async |id: &str| stage.publish(&json!({"id": id, "front": front, "back": back})).await;
+    let first = stage.worker().start().await;
+    publish("measured").await;
+    stage.next_event().await;
+    stage.until("it is settled", async || n_ended(&first.log(), "read") == 1).await;
+    // A third of the time that the last of them waits, and eight times as long as one is worked on.
+    let budget = 8 * collect_ms(&first.log(), "took_ms")[0].max(100);
+    first.kill();
     let worker = stage
         .worker()
         .set("worker.concurrency", "24")
-        .set("worker.job_budget", "2s")
-        .set("storage.timeout", "1s")
+        .set("worker.job_budget", &format!("{budget}ms"))
+        .set("storage.timeout", &format!("{}ms", budget / 2))
         .set("retry.defer_delays", "200ms")
         .start()
         .await;
     for n in 0..N_JOBS {
-        stage.publish(&json!({"id": format!("job-{n}"), "front": front, "back": back})).await;
+        publish(&format!("job-{n}")).await;
     }
     for _ in 0..N_JOBS {
         assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
     }
-    let longest = collect_waits(&worker.log()).into_iter().max().unwrap();
-    assert!(longest > 1_500, "with what was fetched and read, some waited for as long as a job may take: {longest} ms");
+    let longest = collect_ms(&worker.log(), "wait_ms").into_iter().max().unwrap();
+    assert!(longest > budget, "some waited for longer than a job may take, {budget} ms: {longest} ms");
     assert_eq!(n_ended(&worker.log(), "retried"), 0, "{}", worker.log());
 }
 
-/// The milliseconds that jobs waited for an engine, as the log says.
-fn collect_waits(log: &str) -> Vec<u64> {
+/// What the log says of jobs under this name, in milliseconds.
+fn collect_ms(log: &str, name: &str) -> Vec<u64> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| line["wait_ms"].as_u64()).collect()
+    lines.filter_map(|line| line[name].as_u64()).collect()
 }
 
 #[tokio::test]
 async fn an_image_that_arrives_late_is_waited_for_with_the_ladders_delay() {
     let stage = Stage::new().await;
     let (front, _) = stage.upload_specimen(SPECIMEN).await;
-    let worker = stage.worker().set("retry.missing_delays", "400ms,800ms").start().await;
+    let worker = stage.worker().set("retry.missing_delays", "8s,8s").start().await;
     let late = stage.key("late.jpg");
     stage.publish(&json!({"id": "late", "front": late})).await;
-    stage.until("the first attempt failed", async || n_ended(&worker.log(), "retried") == 1).await;
+    stage.until("the first attempt failed", async || n_ended(&worker.log(), "retried") >= 1).await;
     let failed_at = Instant::now();
     stage.s3.copy_object().bucket("idmill").copy_source(format!("idmill/{front}")).key(&late).send().await.unwrap();
 
     assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
-    assert!(failed_at.elapsed() >= Duration::from_millis(350), "the hold queue's delay was kept");
+    assert!(failed_at.elapsed() >= Duration::from_secs(4), "the hold queue's delay was kept");
     assert_eq!(n_ended(&worker.log(), "retried"), 1, "the second attempt was the last");
     assert!(stage.depth(&stage.name("dead")).await.is_some_and(|(n, _)| n == 0));
 }
@@ -262,8 +270,9 @@ async fn sigterm_finishes_what_is_in_flight_and_gives_back_nothing() {
     assert!(worker.wait().await.success());
 
     let n_read = n_ended(&worker.log(), "read");
-    let left = stage.depth(&stage.name("jobs")).await.unwrap().0 as usize;
-    assert_eq!(n_read + left, 12, "every job was either finished or never begun");
+    let left = 12 - n_read;
+    let n_waiting = async || stage.depth(&stage.name("jobs")).await.unwrap().0 as usize;
+    stage.until("every job was either finished or never begun", async || n_waiting().await == left).await;
     assert_eq!(n_ended(&worker.log(), "lost"), 0);
     let heir = stage.worker().start().await;
     let mut subjects = std::collections::BTreeSet::new();
@@ -325,7 +334,8 @@ pub(crate) async fn with_two_copies_in_work(stage: &Stage, api: &HostedApi) -> W
     stage
         .until("both were taken", async || {
             let metrics = worker.metrics().await;
-            metrics.lines().any(|line| line.starts_with("idmill_jobs_in_flight") && line.ends_with(" 2"))
+            let both = metrics.lines().any(|line| line.starts_with("idmill_jobs_in_flight") && line.ends_with(" 2"));
+            both && api.n_hanging() > 0
         })
         .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -427,7 +437,8 @@ async fn a_job_that_kills_the_process_ends_in_the_dead_queue_and_takes_no_neighb
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
     let mut types = std::collections::BTreeMap::new();
-    for _ in 0..7 {
+    // One that was answered and not yet settled when its process was killed is answered twice.
+    while types.len() < 7 {
         let event = stage.next_event().await.json();
         if event["subject"] == "poison" {
             assert_eq!(event["data"]["failure"]["class"], "delivery_limit", "{event}");
@@ -450,7 +461,7 @@ async fn innocent_jobs_that_were_redelivered_often_do_not_bring_each_other_to_th
     let worker = || stage.worker().reads_remotely(&api.address).set("worker.concurrency", "8").set("topology.delivery_limit", "4");
     worker().start().await.kill();
     let jobs = stage.name("jobs");
-    stage.until("the queue has no consumer", async || stage.depth(&jobs).await == Some((0, 0))).await;
+    stage.until_unused(&jobs).await;
     for n in 0..6 {
         stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
     }
@@ -468,7 +479,8 @@ async fn innocent_jobs_that_were_redelivered_often_do_not_bring_each_other_to_th
     }
     let last = take_all().await;
     let worker = worker().start().await;
-    // Its consumer has room for all of them when they come back at once.
+    // Its consumer has room for all of them when they come back at once; those in our hand count as consumers, too.
+    stage.until("it consumes", async || stage.depth(&jobs).await.is_some_and(|(_, n_consumers)| n_consumers > 1)).await;
     last.close(200, "crash".into()).await.unwrap();
     for _ in 0..6 {
         let event = stage.next_event().await.json();
@@ -487,7 +499,7 @@ async fn a_deleted_work_queue_is_made_again() {
     channel.queue_delete(stage.name("jobs").as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     stage
         .until("the worker consumes again", async || {
-            worker.log().matches("connected to the broker").count() == 2 && stage.depth(&stage.name("jobs")).await.is_some()
+            worker.log().matches("connected to the broker").count() >= 2 && stage.depth(&stage.name("jobs")).await.is_some()
         })
         .await;
     stage.publish(&json!({"id": "job", "front": front})).await;
@@ -507,7 +519,7 @@ async fn a_reply_goes_to_an_allowed_exchange_and_to_no_other() {
     let job = |id: &str| json!({"id": id, "front": front}).to_string();
     stage.publish_raw(job("there").as_bytes(), BasicProperties::default().with_reply_to(other.as_str().into())).await;
     stage.publish_raw(job("nowhere").as_bytes(), BasicProperties::default().with_reply_to("amq.topic".into())).await;
-    assert_eq!(stage.next_message(&other, Duration::from_secs(60)).await.unwrap().json()["subject"], "there");
+    assert_eq!(stage.next_message(&other, PATIENCE).await.unwrap().json()["subject"], "there");
     let refused = stage.next_event().await.json();
     assert_eq!((&refused["subject"], &refused["data"]["failure"]["class"]), (&Value::from("nowhere"), &Value::from("bad_job")));
     channel.exchange_delete(other.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
@@ -556,7 +568,7 @@ async fn with_verify_a_queue_that_is_deleted_and_made_again_ends_no_worker() {
     worker().start().await.kill();
     stage.publish(&json!({"id": "job", "front": front})).await;
     assert_eq!(stage.next_event().await.json()["subject"], "job");
-    assert_eq!(verifying.log().matches("connected to the broker").count(), 2);
+    assert!(verifying.log().matches("connected to the broker").count() >= 2);
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ impl<'a> WorkerBuilder<'a> {
         std::fs::write(&secret, "secret of the tests").expect("secret");
         let log = self.log.unwrap_or_else(|| home.path().join("log"));
         let output = File::options().create(true).append(true).open(&log).expect("log");
+        let log_start = output.metadata().expect("log").len() as usize;
         let mut command = Command::new(env!("CARGO_BIN_EXE_idmill"));
         command.arg("worker").current_dir(home.path()).stdin(Stdio::null());
         command.stdout(output.try_clone().expect("log")).stderr(output);
@@ -101,7 +102,7 @@ impl<'a> WorkerBuilder<'a> {
             command.env(format!("IDMILL__{}", key.to_uppercase().replace('.', "__")), value);
         }
         let child = command.spawn().expect("the worker's process starts");
-        WorkerProcess { child, log, _home: home }
+        WorkerProcess { child, log, log_start, _home: home }
     }
 }
 
@@ -109,6 +110,8 @@ impl<'a> WorkerBuilder<'a> {
 pub(crate) struct WorkerProcess {
     child: Child,
     log: PathBuf,
+    /// Bytes of the log that earlier processes wrote.
+    log_start: usize,
     _home: TempDir,
 }
 
@@ -160,7 +163,7 @@ impl WorkerProcess {
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default().split_off(self.log_start)
     }
 }
 
