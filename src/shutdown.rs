@@ -14,7 +14,8 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens for signals from now on.
+    /// Listens for signals from now on: the first thing that a process does. To the first process of a container the kernel
+    /// delivers no signal that it does not listen for, and drops it for good.
     ///
     /// # Errors
     /// Signals cannot be listened for.
@@ -33,5 +34,14 @@ impl Shutdown {
             }
         });
         Ok(shutdown)
+    }
+
+    /// What a process's start comes to; `None` where it is told to stop before the start is done, and is to end.
+    pub async fn unless_begun<T>(&self, start: impl Future<Output = T>) -> Option<T> {
+        let started = self.begun.run_until_cancelled(start).await;
+        if started.is_none() {
+            tracing::info!("told to stop before the start was done");
+        }
+        started
     }
 }

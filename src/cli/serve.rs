@@ -26,15 +26,20 @@ impl ServeArgs {
     /// # Errors
     /// What keeps the server from starting.
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let shutdown = Shutdown::on_signals()?;
         let _spans = start_logging(&settings.telemetry)?;
         let metrics = start_metrics()?;
-        let reader = EmbeddedReader::open(&settings.engine).context("failed to make the engine ready")?;
+        let reader = tokio::task::spawn_blocking({
+            let engine = settings.engine.clone();
+            move || EmbeddedReader::open(&engine)
+        });
+        let Some(reader) = shutdown.unless_begun(reader).await else { return Ok(ExitCode::SUCCESS) };
+        let reader = reader.context("making the engine ready panicked")?.context("failed to make the engine ready")?;
         let health = Arc::new(Health::default());
         let router = api::router(&settings, reader, Arc::clone(&health), metrics)?;
         let patience = Patience { client: settings.api.read_timeout, drain: settings.api.drain_timeout };
         let listen = settings.api.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("failed to listen on api.listen, {listen}"))?;
-        let shutdown = Shutdown::on_signals()?;
         tracing::info!(address = %listener.local_addr()?, "serving POST /ai/v1/ocr on http://{}", listener.local_addr()?);
         let begun = async {
             shutdown.begun.cancelled().await;

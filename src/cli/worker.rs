@@ -31,6 +31,7 @@ pub(super) struct WorkerArgs {}
 
 impl WorkerArgs {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let shutdown = Shutdown::on_signals()?;
         let _spans = start_logging(&settings.telemetry)?;
         let metrics = start_metrics()?;
         let health = Arc::new(Health::default());
@@ -45,8 +46,13 @@ impl WorkerArgs {
             let settings = settings.clone();
             move || Reader::open(&settings)
         });
-        let storage = storage.await.context("making the store's client ready panicked")??;
-        let reader = reader.await.context("making the reader ready panicked")?.context("failed to make the reader ready")?;
+        let start = async {
+            let storage = storage.await.context("making the store's client ready panicked")??;
+            let reader = reader.await.context("making the reader ready panicked")?.context("failed to make the reader ready")?;
+            anyhow::Ok((storage, reader))
+        };
+        let Some(started) = shutdown.unless_begun(start).await else { return Ok(ExitCode::SUCCESS) };
+        let (storage, reader) = started?;
         let params = Params {
             concurrency: concurrency(&settings),
             reads_remotely: settings.reader.order == ReaderOrder::Remote,
@@ -63,7 +69,7 @@ impl WorkerArgs {
         tokio::spawn(api::serve(listener, probes(health, metrics), PROBES_PATIENCE, std::future::pending()));
         // A broker that cannot be reached yet is tried again by the worker itself.
         let first = async { session.await.context("opening a session panicked")? };
-        Arc::new(worker).run(first, Shutdown::on_signals()?).await?;
+        Arc::new(worker).run(first, shutdown).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

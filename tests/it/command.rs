@@ -76,8 +76,13 @@ impl CommandBuilder {
     }
 
     /// Starts it, for tests that interrupt it.
-    pub(crate) fn spawn(mut self) -> Child {
-        let child = self.command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
+    pub(crate) fn spawn(self) -> Child {
+        self.spawn_with_log(Stdio::null())
+    }
+
+    /// Starts it, for tests that interrupt it; its log goes there.
+    pub(crate) fn spawn_with_log(mut self, log: impl Into<Stdio>) -> Child {
+        let child = self.command.stdout(Stdio::null()).stderr(log).spawn().expect("the command starts");
         // The folder has to outlive the process; the system's own cleaning takes it.
         let _ = self.home.keep();
         child

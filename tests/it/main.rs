@@ -28,6 +28,7 @@ mod sender;
 mod session;
 mod sides;
 mod staging;
+mod start;
 mod submit;
 mod trace;
 mod vectors;
