@@ -38,7 +38,8 @@ pub struct Api {
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Privacy {
-    /// Mask the first eight digits of Aadhaar numbers in events and API answers.
+    /// Mask the first eight digits of Aadhaar numbers in events and API answers: every twelve digits that stand together, on
+    /// documents of an unknown type too.
     pub mask_aadhaar: bool,
 }
 

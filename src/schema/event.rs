@@ -100,7 +100,10 @@ fn details() -> Value {
     let texts = json!({"type": "array", "items": {"type": "string"}, "description": "The lines of the machine-readable zone."});
     properties.insert("mrz".into(), texts);
     properties.insert("signals".into(), json!({"type": "object", "description": "Quality, as data: never a verdict of genuineness."}));
-    properties.insert("extra".into(), json!({"type": "object", "description": "What a barcode says beyond the fields."}));
+    properties.insert(
+        "extra".into(),
+        json!({"type": "object", "description": "What the hosted API answered beyond the fields, by its own keys."}),
+    );
     json!({"type": "object", "properties": properties})
 }
 

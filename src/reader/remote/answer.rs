@@ -155,6 +155,8 @@ fn iso_date(raw: &str) -> Option<String> {
 const ID_TYPES: &[(&str, IdType)] = &[
     ("aadha", IdType::Aadhaar),
     ("adhar", IdType::Aadhaar),
+    ("uidai", IdType::Aadhaar),
+    ("uniqueid", IdType::Aadhaar),
     ("permanentaccount", IdType::Pan),
     ("pan", IdType::Pan),
     ("voter", IdType::VoterId),
@@ -182,6 +184,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::answer::event_data;
+    use crate::document::mask_aadhaar;
 
     fn parse(value: &Value) -> Result<Reading, Failure> {
         parse_answer(value.to_string().as_bytes())
@@ -251,6 +255,16 @@ mod tests {
     }
 
     #[test]
+    fn of_an_aadhaar_number_four_digits_reach_an_event_whatever_the_api_calls_it() {
+        for id_type in ["Aadhaar Card", "UIDAI", "something else"] {
+            let answer = json!({"idType": id_type, "idNumber": "2341 2341 2346", "aadhaarNumber": "234123412346", "uid": 234123412346_u64,
+                                "vid": "2341234123412123", "rawText": "VID : 2341 2341 2341 2123\n2341 2341 2346"});
+            let event = Value::Object(event_data(&mask_aadhaar(parse(&answer).unwrap()))).to_string();
+            assert!(!event.contains("2341") && event.matches("2346").count() >= 4, "{event}");
+        }
+    }
+
+    #[test]
     fn dates_become_iso_where_there_is_no_doubt() {
         for (raw, expected) in [
             ("1990-01-31", Some("1990-01-31")),
@@ -278,6 +292,8 @@ mod tests {
             ("PAN Card", IdType::Pan),
             ("Permanent Account Number", IdType::Pan),
             ("Aadhaar Card", IdType::Aadhaar),
+            ("UIDAI", IdType::Aadhaar),
+            ("Unique Identification Authority of India", IdType::Aadhaar),
             ("Driver's License", IdType::DrivingLicence),
             ("DRIVING_LICENCE", IdType::DrivingLicence),
             ("National Identity Card", IdType::NationalId),
