@@ -24,7 +24,7 @@ pub(super) struct Admission {
     /// In KiB, since a semaphore counts in 32 bits.
     memory: Arc<Semaphore>,
     max_body_bytes: usize,
-    /// Moving average of the time that one document takes, in milliseconds.
+    /// Moving average of the time that one document keeps an engine, in milliseconds.
     read_ms: AtomicU64,
 }
 
@@ -62,7 +62,7 @@ impl Admission {
         self.n_places - self.places.available_permits()
     }
 
-    /// Notes how long one document took, for the next `Retry-After`.
+    /// Notes how long one document kept an engine, for the next `Retry-After`.
     pub(super) fn note(&self, read: Duration) {
         let read = read.as_millis() as u64;
         // Two requests at once may lose one of the two; an estimate can bear it.

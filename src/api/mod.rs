@@ -5,6 +5,7 @@
 mod admission;
 mod body;
 mod error;
+mod incoming;
 mod keys;
 mod observe;
 mod ocr;

@@ -62,11 +62,14 @@ impl StepTimes {
         self.taken.extend(other.taken);
     }
 
+    /// The time of all runs of a step; `None` where it was not run.
+    pub fn total(&self, step: Step) -> Option<Duration> {
+        self.taken.iter().filter(|(ran, _)| *ran == step).map(|(_, took)| *took).reduce(|sum, took| sum + took)
+    }
+
     /// Milliseconds of all runs of a step; `None` where it was not run.
     pub fn millis(&self, step: Step) -> Option<u64> {
-        let mut took = self.taken.iter().filter(|(ran, _)| *ran == step).map(|(_, took)| *took).peekable();
-        took.peek()?;
-        Some(took.sum::<Duration>().as_millis() as u64)
+        self.total(step).map(|took| took.as_millis() as u64)
     }
 
     /// Steps in the order in which they ended.

@@ -278,6 +278,39 @@ async fn hostile_requests_get_their_code_and_leave_the_server_answering() {
 }
 
 #[tokio::test]
+async fn who_sends_too_much_before_it_reads_is_told_so() {
+    const N_CHUNKS: usize = 30;
+    // Far more than the limit and what the kernel holds for a connection.
+    let chunk = vec![b'A'; 1_000_000];
+    let server = Server::start(&[("api.max_body_bytes", "1000000"), ("api.read_timeout", "240s")]);
+    for is_chunked in [false, true] {
+        let length = match is_chunked {
+            true => "transfer-encoding: chunked".to_owned(),
+            false => format!("content-length: {}", N_CHUNKS * chunk.len()),
+        };
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!("POST /ai/v1/ocr HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {}\r\n{length}\r\n\r\n", token());
+        stream.write_all(head.as_bytes()).unwrap();
+        for _ in 0..N_CHUNKS {
+            if is_chunked {
+                stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes()).unwrap();
+            }
+            stream.write_all(&chunk).expect("the server takes all that is sent");
+            if is_chunked {
+                stream.write_all(b"\r\n").unwrap();
+            }
+        }
+        if is_chunked {
+            stream.write_all(b"0\r\n\r\n").unwrap();
+        }
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 413 ") && text.contains("BODY_TOO_LARGE"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn slow_clients_time_out() {
     let server = Server::start(&[("api.read_timeout", "1s")]);
     let wait = |start: &[u8]| {
@@ -314,6 +347,54 @@ async fn what_finds_no_place_is_refused_at_once() {
     let answers = tasks.join_all().await;
     assert!(answers.iter().all(|answer| matches!(answer, (200, false) | (429, true))), "{answers:?}");
     assert!(answers.contains(&(200, false)) && answers.contains(&(429, true)), "{answers:?}");
+}
+
+#[tokio::test]
+async fn who_is_to_come_back_later_is_told_how_long_those_inside_take() {
+    // One is read and four wait.
+    const N_PLACES: usize = 5;
+    let server = Arc::new(Server::start(&[("api.queue", "4")]));
+    let body = body(&image("passport-1"));
+    let mut longest_ms = 0.0_f64;
+    let mut waits = Vec::new();
+    let started = Instant::now();
+    // The first round has a place for everybody; those after it have not, unless the machine is slow to send them.
+    for n_requests in std::iter::once(N_PLACES).chain(std::iter::repeat(3 * N_PLACES)) {
+        let mut round = tokio::task::JoinSet::new();
+        for _ in 0..n_requests {
+            let (server, body) = (Arc::clone(&server), body.clone());
+            round.spawn(async move {
+                let request =
+                    client().post(server.url("/ai/v1/ocr")).header(AUTHORIZATION, token()).header(CONTENT_TYPE, "application/json");
+                let response = request.body(body).send().await.unwrap();
+                let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+                (response.status().as_u16(), header("retry-after"), header("server-timing"))
+            });
+        }
+        for answer in round.join_all().await {
+            match answer {
+                (200, None, Some(timing)) => longest_ms = longest_ms.max(in_engine_ms(&timing)),
+                (429, Some(wait), None) => waits.push(wait.parse::<u32>().unwrap()),
+                other => panic!("{other:?}"),
+            }
+        }
+        if !waits.is_empty() {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "nobody was refused");
+    }
+    // Before the first document the server reckons with half a second for each.
+    let all_inside_ms = N_PLACES as f64 * longest_ms.max(500.0);
+    assert!(waits.iter().all(|wait| f64::from(*wait) <= (all_inside_ms / 1000.0).ceil()), "{waits:?} s, {all_inside_ms} ms");
+}
+
+/// What a document took without its wait for the engine, as the header `Server-Timing` says.
+fn in_engine_ms(timing: &str) -> f64 {
+    let millis = |name: &str| {
+        let part = timing.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix(";dur=")).expect("the step");
+        part.parse::<f64>().expect("milliseconds")
+    };
+    millis("read") - millis("read-wait")
 }
 
 #[tokio::test]
