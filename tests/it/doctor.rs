@@ -231,6 +231,10 @@ async fn the_hosted_api_is_asked_whether_it_accepts_our_token() {
     let broken = start(Router::new().fallback(|| async { StatusCode::BAD_GATEWAY })).await;
     check(&asked(&broken, secret("right", SECRET)).expect_code(1), "ocr", "failure", "502");
     check(&asked("http://127.0.0.1:9", secret("right", SECRET)).expect_code(1), "ocr", "failure", "no connection");
+    let denying = start(Router::new().fallback(|| async { StatusCode::FORBIDDEN })).await;
+    let denied = asked(&denying, secret("right", SECRET)).expect_code(1);
+    check(&denied, "ocr", "failure", "403 (does the plan include the OCR API?)");
+    assert!(denied.stdout().contains("check the account's plan"), "{}", denied.stdout());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,7 +276,7 @@ async fn the_management_api_shows_what_amqp_does_not() {
         .await;
     let broken = doctor().expect_code(1);
     check(&broken, "dead_letter_route", "failure", "is not bound");
-    check(&broken, "reply_route", "failure", "no queue for document.failed:");
+    check(&broken, "reply_route", "warning", "no queue for document.failed:");
     check(&broken, "delivery_limit", "warning", "given up after 5 deliveries");
 
     let nowhere = CommandBuilder::new(&stage).args(["doctor", "--json", "--management", "http://127.0.0.1:9"]).run().expect_code(1);

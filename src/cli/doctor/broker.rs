@@ -155,17 +155,8 @@ async fn asked(settings: &Settings, connector: &Connector, names: &Names, url: &
         )
     };
     let events = management.bindings(&names.events).await?.unwrap_or_default();
-    let unheard: Vec<&str> =
-        ["document.read", "document.failed"].into_iter().filter(|key| !events.iter().any(|binding| binding.takes(key))).collect();
-    let replies = if unheard.is_empty() {
-        Finding::ok("reply_route", format!("exchange {} has queues for both kinds of event", names.events))
-    } else {
-        Finding::failure(
-            "reply_route",
-            format!("exchange {} has no queue for {}: workers would pause at the first of them", names.events, unheard.join(" and ")),
-            format!("bind the queue of whoever waits for events to exchange {}, with the routing key document.*", names.events),
-        )
-    };
+    let is_heard = |key| events.iter().any(|binding| binding.takes(key));
+    let replies = reply_route(&names.events, is_heard("document.read"), is_heard("document.failed"));
     let jobs = management.queue(&names.jobs).await?;
     let limit = match jobs.as_ref().and_then(|jobs| jobs.delivery_limit) {
         Some(limit) if limit == i64::from(settings.topology.delivery_limit) => {
@@ -184,6 +175,28 @@ async fn asked(settings: &Settings, connector: &Connector, names: &Names, url: &
     };
     let timeout = consumer_timeout(settings, jobs.and_then(|jobs| jobs.consumer_timeout));
     Ok(vec![route, replies, limit, timeout])
+}
+
+/// Whether the two kinds of event that the exchange is sent reach a queue.
+fn reply_route(exchange: &str, read_is_heard: bool, failed_is_heard: bool) -> Finding {
+    const CHECK: &str = "reply_route";
+    let advice = format!("bind the queue of whoever waits for events to exchange {exchange}, with the routing key document.*");
+    match (read_is_heard, failed_is_heard) {
+        (true, true) => Finding::ok(CHECK, format!("exchange {exchange} has queues for both kinds of event")),
+        (true, false) => Finding::warning(
+            CHECK,
+            format!(
+                "exchange {exchange} has no queue for document.failed: each waits in the hold queues for retry.give_up_after, and then its \
+                 dead letter alone tells of it"
+            ),
+            advice,
+        ),
+        (false, failed_is_heard) => {
+            let unheard = if failed_is_heard { "document.read" } else { "document.read and document.failed" };
+            let message = format!("exchange {exchange} has no queue for {unheard}: workers would pause at the first document that is read");
+            Finding::failure(CHECK, message, advice)
+        }
+    }
 }
 
 fn policy_advice(policy: Option<&str>) -> String {
@@ -239,6 +252,14 @@ mod tests {
         assert_eq!(status(1800, None), Status::Failure);
         assert_eq!(status(120, Some(60)), Status::Failure);
         assert_eq!(status(1800, Some(7200)), Status::Ok);
+    }
+
+    #[test]
+    fn only_documents_that_nobody_hears_of_keep_workers_from_work() {
+        let check = |read, failed| reply_route("idmill.events", read, failed).status;
+        assert_eq!([check(true, true), check(true, false)], [Status::Ok, Status::Warning]);
+        assert_eq!([check(false, true), check(false, false)], [Status::Failure, Status::Failure]);
+        assert!(reply_route("idmill.events", false, true).message.contains("no queue for document.read: workers would pause"));
     }
 
     #[test]

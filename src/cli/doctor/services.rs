@@ -48,7 +48,17 @@ fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
             message,
             "check credentials, storage.bucket and storage.region, and grant s3:GetObject and s3:ListBucket on the bucket",
         ),
-        _ => Finding::failure("storage", message, "check storage.endpoint, and that nothing on the way keeps connections out"),
+        Class::BadJob
+        | Class::Expired
+        | Class::BadImage
+        | Class::ImageMissing
+        | Class::Rejected
+        | Class::NoData
+        | Class::Unavailable
+        | Class::Internal
+        | Class::DeliveryLimit => {
+            Finding::failure("storage", message, "check storage.endpoint, and that nothing on the way keeps connections out")
+        }
     }
 }
 
@@ -90,16 +100,7 @@ pub(super) async fn check_ocr(settings: &Settings) -> Vec<Finding> {
     };
     let probe = match reader.probe().await {
         Ok(probe) => probe,
-        Err(failure) => {
-            let advice = match failure.class {
-                Class::Unauthorised => {
-                    "check reader.remote.url, api_key and secret_file or token_file; idmill token inspect looks at a token"
-                }
-                Class::Throttled => "try again in a minute",
-                _ => "check reader.remote.url, proxy and ca_file, and that nothing on the way keeps connections out",
-            };
-            return vec![Finding::failure("ocr", failure.reason, advice)];
-        }
+        Err(failure) => return vec![Finding::failure("ocr", failure.reason, ocr_advice(failure.class))],
     };
     let token = match probe.token {
         TokenVerdict::Accepted => Finding::ok("ocr", "the OCR API accepts our token and refuses a wrong one; no image was sent"),
@@ -111,6 +112,27 @@ pub(super) async fn check_ocr(settings: &Settings) -> Vec<Finding> {
     };
     let clock = probe.server_time.map(|server_time| skew("ocr.clock", "the OCR API", server_time, OffsetDateTime::now_utc()));
     [token].into_iter().chain(clock).collect()
+}
+
+/// What to do about a hosted API that fails a call without an image.
+fn ocr_advice(class: Class) -> &'static str {
+    match class {
+        Class::Unauthorised => "check reader.remote.url, api_key and secret_file or token_file; idmill token inspect looks at a token",
+        Class::Denied => {
+            "check the account's plan, whether the API or a firewall before it takes calls from this address, and reader.remote.api_key and \
+             secret_file or token_file; idmill token inspect looks at a token"
+        }
+        Class::Throttled => "try again in a minute",
+        Class::BadJob
+        | Class::Expired
+        | Class::BadImage
+        | Class::ImageMissing
+        | Class::Rejected
+        | Class::NoData
+        | Class::Unavailable
+        | Class::Internal
+        | Class::DeliveryLimit => "check reader.remote.url, proxy and ca_file, and that nothing on the way keeps connections out",
+    }
 }
 
 fn skew(check: &'static str, whose: &str, server_time: OffsetDateTime, now: OffsetDateTime) -> Finding {
