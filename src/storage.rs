@@ -90,11 +90,6 @@ impl Storage {
         })
     }
 
-    /// Largest object that is read, in bytes.
-    pub fn max_object_bytes(&self) -> u64 {
-        self.settings.max_object_bytes
-    }
-
     /// Uploads an object.
     ///
     /// # Errors

@@ -67,16 +67,6 @@ impl Reader {
         Ok(Self { order, max_image_bytes })
     }
 
-    /// How many documents the engine inside reads at the same time; `None` when only the remote reader is asked.
-    pub fn engine_instances(&self) -> Option<usize> {
-        match &self.order {
-            Order::Embedded(embedded) | Order::RemoteThenEmbedded { embedded, .. } | Order::EmbeddedThenRemote { embedded, .. } => {
-                Some(embedded.instances())
-            }
-            Order::Remote(_) => None,
-        }
-    }
-
     /// Reads one document; without `back` it has one side.
     ///
     /// # Errors
@@ -86,9 +76,9 @@ impl Reader {
             Order::Embedded(embedded) => self.read_embedded(embedded, front, back, steps).await,
             Order::Remote(remote) => ask(remote, front, back, steps).await,
             Order::RemoteThenEmbedded { remote, embedded } => match remote.ask(front, back, steps).await {
-                Some(Err(failure)) if is_worth_another_reader(&failure) => self.read_embedded(embedded, front, back, steps).await,
-                Some(outcome) => outcome,
-                None => self.read_embedded(embedded, front, back, steps).await,
+                Some(Ok(reading)) => Ok(reading),
+                Some(Err(failure)) if !is_turned_away(&failure) => Err(counted(failure)),
+                Some(Err(_)) | None => self.read_embedded(embedded, front, back, steps).await,
             },
             Order::EmbeddedThenRemote { embedded, remote, required } => {
                 let outcome = self.read_embedded(embedded, front, back, steps).await;
@@ -99,7 +89,10 @@ impl Reader {
                 if is_final {
                     return outcome;
                 }
-                let completed = remote.ask(front, back, steps).await.unwrap_or_else(|| Err(out_of_order()));
+                let completed = match remote.ask(front, back, steps).await {
+                    Some(outcome) => outcome.map_err(counted),
+                    None => Err(out_of_order()),
+                };
                 match (outcome, completed) {
                     (_, Ok(reading)) => Ok(reading),
                     // A reading that misses a field is worth more than a refusal to complete it.
@@ -155,7 +148,7 @@ impl OneOfTwo {
             return None;
         }
         let outcome = ask(&self.remote, front, back, steps).await;
-        // What else failed is counted by whoever hears of it; this dependency is taken out of the failure below.
+        // What else failed is counted by whoever hears of it; this dependency is taken out of the failure for the worker.
         if let Some(failure) = outcome.as_ref().err().filter(|failure| failure.dependency == Some(Dependency::Ocr)) {
             failure.count();
         }
@@ -164,13 +157,19 @@ impl OneOfTwo {
             tracing::warn!(reason, meanwhile = self.meanwhile, "the OCR API is out of order");
             return None;
         }
-        Some(outcome.map_err(|failure| Failure { dependency: failure.dependency.filter(|d| *d != Dependency::Ocr), ..failure }))
+        Some(outcome)
     }
 }
 
-/// Whether the hosted API turned the document away without a look at it. A store that does keeps its name in the failure.
-fn is_worth_another_reader(failure: &Failure) -> bool {
-    failure.dependency.is_none() && matches!(failure.class, Class::Denied | Class::Throttled)
+/// Whether the hosted API turned the document away without a look at it. What the store denies no other reader gets either.
+fn is_turned_away(failure: &Failure) -> bool {
+    failure.dependency == Some(Dependency::Ocr) && matches!(failure.class, Class::Denied | Class::Throttled)
+}
+
+/// The failure as the worker is told of it: the hosted API's were counted by its circuit here, and the worker must not pause
+/// for them.
+fn counted(failure: Failure) -> Failure {
+    Failure { dependency: failure.dependency.filter(|dependency| *dependency != Dependency::Ocr), ..failure }
 }
 
 /// The engine inside made nothing of the document, and the hosted API is out of order: the document waits for it, and
@@ -262,6 +261,19 @@ mod tests {
         assert_eq!(of(Dependency::Storage, Class::Unavailable), None);
         assert_eq!(signal_of(&Err(Failure::new(Class::Rejected, ""))), Some(Signal::Healthy));
         assert_eq!(signal_of(&Err(Failure::new(Class::BadImage, ""))), None);
+    }
+
+    #[test]
+    fn the_engine_reads_what_the_api_turns_away_and_not_what_the_store_does() {
+        for class in [Class::Denied, Class::Throttled] {
+            let failure = Failure::of(Dependency::Ocr, class, "");
+            assert!(is_turned_away(&failure) && counted(failure).dependency.is_none());
+            assert!(!is_turned_away(&Failure::of(Dependency::Storage, class, "")));
+            // An archived object is denied to whoever asks, and no fault of the store.
+            assert!(!is_turned_away(&Failure::new(class, "")));
+        }
+        assert!(!is_turned_away(&Failure::of(Dependency::Ocr, Class::Unavailable, "")));
+        assert_eq!(counted(Failure::of(Dependency::Storage, Class::Denied, "")).dependency, Some(Dependency::Storage));
     }
 
     #[test]
