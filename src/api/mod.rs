@@ -17,12 +17,14 @@ mod server;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use self::admission::Admission;
+use self::error::{ApiError, Code};
+use self::incoming::Incoming;
 use self::keys::Access;
 use self::ocr::{RequestLimits, Service};
 use self::page::Page;
@@ -61,10 +63,18 @@ pub fn router(settings: &Settings, reader: EmbeddedReader, health: Arc<Health>, 
         let page = Page::new();
         router = router.route("/", get(async move || page.response()));
     }
+    let refuse = |code: Code| {
+        async move |request: Request| {
+            let (head, body) = request.into_parts();
+            Incoming::new(&head.headers, body, limits).discard().await;
+            ApiError::from(code)
+        }
+    };
     Ok(router
         .merge(probes(health, metrics))
-        .method_not_allowed_fallback(observe::method_not_allowed)
-        .fallback(observe::not_found)
+        // The router adds which methods there are.
+        .method_not_allowed_fallback(refuse(Code::MethodNotAllowed))
+        .fallback(refuse(Code::NotFound))
         .layer(middleware::from_fn(observe::observe)))
 }
 

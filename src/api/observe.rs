@@ -13,7 +13,7 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-use super::error::{ApiError, Code};
+use super::error::ApiError;
 use crate::telemetry::metric::{REQUEST_SECONDS, REQUESTS};
 use crate::telemetry::{TraceContext, trace_id};
 
@@ -70,16 +70,6 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         );
     }
     response
-}
-
-/// The answer where there is no route.
-pub(super) async fn not_found() -> ApiError {
-    Code::NotFound.into()
-}
-
-/// The answer where the route has no such method; the router adds which methods there are.
-pub(super) async fn method_not_allowed() -> ApiError {
-    Code::MethodNotAllowed.into()
 }
 
 fn known_method(method: &Method) -> &'static str {

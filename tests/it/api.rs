@@ -278,19 +278,25 @@ async fn hostile_requests_get_their_code_and_leave_the_server_answering() {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_before_it_reads_is_told_so() {
+async fn who_sends_much_that_is_not_wanted_before_it_reads_is_told_why() {
     const N_CHUNKS: usize = 30;
     // Far more than the limit and what the kernel holds for a connection.
     let chunk = vec![b'A'; 1_000_000];
     let server = Server::start(&[("api.max_body_bytes", "1000000"), ("api.read_timeout", "240s")]);
-    for is_chunked in [false, true] {
+    let (document, nothing) = ("/ai/v1/ocr", "/ai/v1/orc");
+    for (path, is_chunked, code) in [
+        (document, false, "BODY_TOO_LARGE"),
+        (document, true, "BODY_TOO_LARGE"),
+        (nothing, false, "NOT_FOUND"),
+        ("/openapi.json", true, "METHOD_NOT_ALLOWED"),
+    ] {
         let length = match is_chunked {
             true => "transfer-encoding: chunked".to_owned(),
             false => format!("content-length: {}", N_CHUNKS * chunk.len()),
         };
         let mut stream = TcpStream::connect(server.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head = format!("POST /ai/v1/ocr HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {}\r\n{length}\r\n\r\n", token());
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {}\r\n{length}\r\n\r\n", token());
         stream.write_all(head.as_bytes()).unwrap();
         for _ in 0..N_CHUNKS {
             if is_chunked {
@@ -306,7 +312,7 @@ async fn who_sends_too_much_before_it_reads_is_told_so() {
         }
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        assert!(text.starts_with("HTTP/1.1 413 ") && text.contains("BODY_TOO_LARGE"), "{text}");
+        assert!(text.starts_with("HTTP/1.1 4") && text.contains(code), "{path}: {text}");
     }
 }
 
