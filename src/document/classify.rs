@@ -12,7 +12,7 @@ use super::issuer::{headings, issuer};
 use super::layout::{Sheet, TextLine};
 use super::number;
 use super::text::{Counts, find_phrase, plain, squeeze};
-use super::viz::ends_in_state_and_code;
+use super::viz::{ends_in_state_and_code, has_passport_beside_own_number};
 
 /// Whose customs of printing a document follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -139,6 +139,16 @@ pub(crate) fn is_title(line: &TextLine) -> bool {
     VOCABULARY.titles.values().flatten().any(|title| print.has(title))
 }
 
+/// Whether characters of a line are part of a title without errors: `BILHETE DE IDENTIDADE` holds no misread caption.
+pub(crate) fn is_within_title(line: &TextLine, start: usize, end: usize) -> bool {
+    let print = Squeezed::of(&[line]);
+    let holds = |title: &Squeezed| {
+        print.counts.may_hold(&title.counts, 0)
+            && find_phrase(&print.chars, &title.chars, 0).is_some_and(|(first, last, _)| first <= start && end <= last)
+    };
+    VOCABULARY.titles.values().flatten().any(holds)
+}
+
 /// The text of all sheets as titles are looked for in it.
 struct Print {
     /// Lines one by one.
@@ -178,6 +188,16 @@ impl Print {
     /// Whether any of the phrases is printed.
     fn has_any(&self, phrases: &[Squeezed]) -> bool {
         phrases.iter().any(|phrase| self.has(phrase))
+    }
+
+    /// Whether a line has nothing but titles, as none has that is a caption.
+    fn is_titled(&self, titles: &[Squeezed]) -> bool {
+        let text = |words: &Squeezed| words.chars.iter().collect::<String>();
+        let mut titles: Vec<String> = titles.iter().map(text).collect();
+        // `PASAPORTE` is not `PASAPORT` and something else.
+        titles.sort_by_key(|title| std::cmp::Reverse(title.len()));
+        let rest = |line| titles.iter().fold(text(line), |rest, title| rest.replace(title.as_str(), ""));
+        self.lines.iter().any(|line| rest(line).is_empty())
     }
 
     fn has(&self, phrase: &Squeezed) -> bool {
@@ -272,7 +292,8 @@ fn by_titles(sheets: &[Sheet], issuer: Option<&str>) -> Class {
     let id_type = if visa >= 2 || (visa == 1 && passport <= 1 && national_id == 0 && print.has(&vocabulary.visa)) {
         IdType::Visa
     } else if passport > 0 && national_id <= passport {
-        IdType::Passport
+        let titles = vocabulary.titles.get(&IdType::Passport).map_or(&[][..], Vec::as_slice);
+        if print.is_titled(titles) || !has_passport_beside_own_number(sheets) { IdType::Passport } else { IdType::ResidencePermit }
     } else if national_id > 0 {
         IdType::NationalId
     } else if print.has(&vocabulary.visa) {

@@ -41,6 +41,10 @@ pub(crate) fn find_dates(text: &str, order: Order, century: Century) -> Vec<Foun
     let (mut next, mut foreign) = (0, None);
     while next < tokens.len() {
         match date_at(&tokens[next..], order, century) {
+            Some(_) if is_part_of_number(&tokens, next) => {
+                foreign = None;
+                next += 1;
+            }
             Some((date, taken)) => {
                 let start = foreign.take().filter(|_| tokens[next].joined).unwrap_or(next);
                 found.push(Found { date, start: tokens[start].start, end: tokens[next + taken - 1].end });
@@ -65,6 +69,21 @@ fn is_foreign_day(tokens: &[Token]) -> bool {
     let [year, month, day, ..] = tokens else { return false };
     let is_parted_alike = matches!(month.separator, '/' | '-' | '.') && month.separator == day.separator;
     (year.n_digits, month.n_digits, day.n_digits) == (4, 2, 2) && month.joined && day.joined && is_parted_alike
+}
+
+/// Whether a token is one of more groups of digits than a date has, or two: `27-01-70-04718` is the number of a certificate.
+fn is_part_of_number(tokens: &[Token], at: usize) -> bool {
+    let Some(separator) = tokens.get(at + 1).map(|next| next.separator).filter(|separator| matches!(separator, '-' | '/')) else {
+        return false;
+    };
+    let is_tied = |pair: &[Token]| {
+        let [before, next] = pair else { return false };
+        next.start == before.end + 1 && next.separator == separator && before.number.is_some() && next.number.is_some()
+    };
+    let n_before = tokens[..=at].windows(2).rev().take_while(|pair| is_tied(pair)).count();
+    let n_behind = tokens[at..].windows(2).take_while(|pair| is_tied(pair)).count();
+    let n_groups = n_before + n_behind + 1;
+    n_groups > 3 && n_groups != 6
 }
 
 /// In which order the dates of digits in a text are written that can be read only one way: their day is beyond twelve.
@@ -141,6 +160,9 @@ mod tests {
         check("390.533.447-05 08/03/1991", "1991-03-08");
         check("1373/02/14 - 1994-05-04", "1994-05-04");
         check("2534-03-08 / 08-03-1991", "1991-03-08");
+        check("Year: 1992 Month: JUN Day: 8", "1992-06-08");
+        check("Día: 08 Mes: 03 Año: 1991", "1991-03-08");
+        check("08/03/1991-07/03/2031", "1991-03-08 2031-03-07");
     }
 
     #[test]
@@ -149,6 +171,8 @@ mod tests {
         check("5'-08", "");
         check("99.99.1990", "");
         check("784-1979-1234567-1", "");
+        check("27-01-70-04718", "");
+        check("10-02-03-01-04718", "");
     }
 
     #[test]

@@ -136,11 +136,25 @@ mod tests {
         // It may be a `Nationalité` that lost its accent, and no state stands beside it.
         check("CARTE NATIONALE", &[("NATIONALE", Kind::Nationality)]);
         check("N° licencla", &[("N° licencla", Kind::Number)]);
+        check("National ID #", &[("National ID #", Kind::IdentityNumber)]);
+    }
+
+    #[test]
+    fn a_title_holds_no_caption_that_is_misread() {
+        check("BILHETE DE IDENTIDADE", &[]);
+        check("Doc. ldentidade", &[("Doc. ldentidade", Kind::OtherNumber)]);
+    }
+
+    #[test]
+    fn the_word_for_a_passport_is_a_caption_where_a_mark_says_so() {
+        check("PASAPORTE", &[]);
+        check("PASAPORTE: AV471829", &[("PASAPORTE", Kind::PassportNumber)]);
+        check("Pasaporte / Passport", &[("Pasaporte", Kind::PassportNumber), ("Passport", Kind::PassportNumber)]);
     }
 
     #[test]
     fn what_is_glued_to_a_caption_is_its_value() {
-        check("PassportNo:A0471829", &[("PassportNo", Kind::Number)]);
+        check("PassportNo:A0471829", &[("PassportNo", Kind::PassportNumber)]);
     }
 
     #[test]

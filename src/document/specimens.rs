@@ -22,7 +22,7 @@ pub(super) struct Specimen {
 }
 
 /// The files, by whose documents are in them.
-pub(super) const FILES: [(&str, &str); 21] = [
+pub(super) const FILES: [(&str, &str); 23] = [
     ("Europe", include_str!("specimens/europe.txt")),
     ("more of Europe", include_str!("specimens/more_europe.txt")),
     ("Asia and Africa", include_str!("specimens/asia_africa.txt")),
@@ -43,6 +43,8 @@ pub(super) const FILES: [(&str, &str); 21] = [
     ("a ninth time, garbled", include_str!("specimens/ninth.txt")),
     ("a tenth time", include_str!("specimens/tenth.txt")),
     ("an eleventh time", include_str!("specimens/eleventh.txt")),
+    ("a twelfth time", include_str!("specimens/twelfth.txt")),
+    ("a thirteenth time", include_str!("specimens/thirteenth.txt")),
     ("what looks like something else", include_str!("specimens/likeness.txt")),
 ];
 

@@ -91,6 +91,8 @@ fn fold_char(c: char) -> impl Iterator<Item = char> {
         'Ħ' | 'ħ' => "H",
         'Ŧ' | 'ŧ' => "T",
         'Ŋ' | 'ŋ' => "N",
+        // The sign is read as the word: `National ID #` is `National ID No`.
+        '#' => "NO",
         _ => "",
     };
     let plain = spelled.is_empty().then(|| c.nfkd().filter(|d| !is_combining_mark(*d)).flat_map(char::to_uppercase));

@@ -46,7 +46,7 @@ fn with_month_name(tokens: &[Token], century: Century) -> Option<(Date, usize)> 
         return day(year, month, first.number?, century).map(|date| (date, taken));
     }
     // `1984-Mar-08`, as Canada writes it.
-    if first.n_digits == 4 && third.n_digits == 2 {
+    if first.n_digits == 4 && matches!(third.n_digits, 1 | 2) {
         return day(first, one_month(&tokens[1..2])?, third.number?, century).map(|date| (date, 3));
     }
     // `Aug 31, 1977`.

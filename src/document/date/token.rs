@@ -4,7 +4,12 @@ use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
+use crate::document::text::fold;
+
 use super::month::months_of;
+
+/// What the parts of a date are called where each has a caption of its own: `Year: 1992 Month: JUN Day: 18`.
+const PARTS: [&str; 9] = ["YEAR", "MONTH", "DAY", "ANNEE", "MOIS", "JOUR", "ANO", "MES", "DIA"];
 
 /// A run of digits or of letters.
 pub(super) struct Token {
@@ -46,8 +51,12 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         if is_year_and_day(&tokens, &chars[start..place], chars.get(place)) {
             place = start + 4;
         }
-        let gap = &chars[gap_start..start];
         let word: String = chars[start..place].iter().collect();
+        if !digits && PARTS.contains(&fold(&word).as_str()) {
+            gap_start = place;
+            continue;
+        }
+        let gap = &chars[gap_start..start];
         tokens.push(Token {
             start,
             end: place,

@@ -1,5 +1,6 @@
 //! Words of a line that may be a caption: every phrase that is found in it, with as many misread letters as it can bear.
 
+use crate::document::classify::is_within_title;
 use crate::document::layout::TextLine;
 use crate::document::text::{Counts, find_phrase, is_look_alike, match_at};
 
@@ -73,13 +74,17 @@ pub(super) fn hits(line: &TextLine) -> Vec<Hit> {
                 .filter(|(_, end, _)| {
                     line.compact.ends_word(*end, &line.chars) || length >= 9 && phrase.chars.last() == Some(&compact[*end - 1])
                 })
-                .filter(|(start, ..)| !phrase.is_signed || compact[*start] == 'N')
+                .filter(|(start, ..)| !phrase.listed.is_signed || compact[*start] == 'N')
                 .filter(|(_, end, _)| keeps_sign(phrase, &compact[..*end]));
             bounded.min_by_key(|(_, _, errors)| *errors)
         });
         let is_name = |start: usize, end: usize| is_name_too(compact[start..end].iter().collect::<String>().as_str());
         let is_caption = |(start, end, errors): &(usize, usize, usize)| {
-            has_letters(line, *start, *end) && (*errors == 0 || !is_name(*start, *end)) && !is_value(line, *start, *end)
+            (!phrase.listed.needs_tie || is_tied(line, *start, *end))
+                && (*errors == 0 || !is_within_title(line, *start, *end))
+                && has_letters(line, *start, *end)
+                && (*errors == 0 || !is_name(*start, *end))
+                && !is_value(line, *start, *end)
         };
         if let Some((start, end, errors)) = found.filter(is_caption) {
             let whole_words = line.compact.ends_word(end, &line.chars);
@@ -92,7 +97,7 @@ pub(super) fn hits(line: &TextLine) -> Vec<Hit> {
                 SHORT.. if errors == 0 || has_small_letters(line, start, end) => Standing::Firm,
                 _ => Standing::NeedsLanguage,
             };
-            hits.push(Hit { start, end, errors, kinds: phrase.kinds, whole_words, languages: phrase.languages, standing });
+            hits.push(Hit { start, end, errors, kinds: phrase.listed.kinds, whole_words, languages: phrase.listed.languages, standing });
         }
     }
     hits
@@ -141,14 +146,14 @@ fn is_misread(line: &TextLine, start: usize, end: usize, phrase: &[char]) -> boo
 /// Whether a phrase that ends with the abbreviation of `number` does so in the line: `Licencia No` is not `Licencia de`.
 fn keeps_sign(phrase: &Phrase, found: &[char]) -> bool {
     let sign = |chars: &[char]| matches!(chars, [.., 'N', 'O' | '0' | 'R' | 'º']);
-    let is_short = phrase.ends_signed && !sign(&phrase.chars);
-    (!sign(&phrase.chars) && !phrase.ends_signed) || sign(found) || is_short && found.ends_with(&['N'])
+    let is_short = phrase.listed.ends_signed && !sign(&phrase.chars);
+    (!sign(&phrase.chars) && !phrase.listed.ends_signed) || sign(found) || is_short && found.ends_with(&['N'])
 }
 
 /// Whether the sign for `number` at a phrase's end is the first letter of a word: `CARTE NATIONALE` is no `Carte N`.
 fn cuts_word(line: &TextLine, phrase: &Phrase, end: usize) -> bool {
     let next = line.compact.origin[end - 1] + 1;
-    phrase.ends_signed && phrase.chars.ends_with(&['N']) && line.chars.get(next).is_some_and(|next| next.is_alphabetic())
+    phrase.listed.ends_signed && phrase.chars.ends_with(&['N']) && line.chars.get(next).is_some_and(|next| next.is_alphabetic())
 }
 
 /// The phrase without errors at a place where words begin and end; phrases of six letters and more may have a word glued on.

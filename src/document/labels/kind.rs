@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Sex,
     /// Number of the document.
     Number,
+    /// Number of a passport: the document's own on passports, and their holder's on others.
+    PassportNumber,
     /// Number of the person that identity cards carry as their own; other documents print it beside theirs.
     IdentityNumber,
     /// Number of the card: the document's own on identity cards, another one beside a licence's.
@@ -100,7 +102,7 @@ impl Kind {
             Self::IssueDate => (Shape::Date, Some(FieldName::IssueDate)),
             Self::ExpiryDate => (Shape::Date, Some(FieldName::ExpiryDate)),
             Self::Sex => (Shape::Sex, Some(FieldName::Gender)),
-            Self::Number | Self::CardNumber | Self::IdentityNumber => (Shape::Number, Some(FieldName::IdNumber)),
+            Self::Number | Self::PassportNumber | Self::CardNumber | Self::IdentityNumber => (Shape::Number, Some(FieldName::IdNumber)),
             Self::PersonalNumber => (Shape::Number, Some(FieldName::PersonalNumber)),
             Self::OtherNumber => (Shape::Number, None),
             Self::Address => (Shape::Address, Some(FieldName::Address)),

@@ -10,14 +10,22 @@ use super::kind::{Kind, Kinds};
 /// A caption as it is looked for.
 pub(super) struct Phrase {
     pub(super) chars: Vec<char>,
-    pub(super) kinds: Kinds,
     pub(super) counts: Counts,
-    /// The label files that have it, as bits.
+    pub(super) listed: Listed,
+}
+
+/// What the label files say about a phrase.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Listed {
+    pub(super) kinds: Kinds,
+    /// The files that have it, as bits.
     pub(super) languages: u32,
     /// It begins with the abbreviation of `number`, without which it is another word: `N° national`.
     pub(super) is_signed: bool,
     /// It ends with one: `Pasaporte N°` is no `Pasaporte`.
     pub(super) ends_signed: bool,
+    /// It is a caption only where a colon or a slash says so: `Pasaporte:`, where `Pasaporte` is a title.
+    pub(super) needs_tie: bool,
 }
 
 /// The abbreviations of `number` that captions begin with.
@@ -42,11 +50,14 @@ pub(super) static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
         include_str!("asian.toml"),
         include_str!("african_celtic.toml"),
     ];
-    let mut kinds_of: HashMap<String, (Kinds, bool, bool, u32)> = HashMap::new();
+    let mut listed: HashMap<String, Listed> = HashMap::new();
     for (file_idx, file) in files.into_iter().enumerate() {
         let lists: HashMap<Kind, Vec<String>> = toml::from_str(file).expect("the label files are part of the program and tested");
         for (kind, phrases) in lists {
+            // The number of a passport is its document's number, too: beside `Document No` in another language it is no other.
+            let kinds = if kind == Kind::PassportNumber { Kinds::one(kind).and(Kinds::one(Kind::Number)) } else { Kinds::one(kind) };
             for phrase in phrases {
+                let needs_tie = phrase.ends_with(':');
                 let is_signed = SIGNS.iter().chain(&["Nr "]).any(|sign| phrase.starts_with(sign));
                 let ends_signed = [" N°", " Nº", " N.º", " N.°", " No", " No.", " Nr", " Nr."].iter().any(|sign| phrase.ends_with(sign));
                 // The signs look alike, and some have a letter more when folded: `N° CIN` and `Nº CIN` are one caption.
@@ -56,17 +67,22 @@ pub(super) static PHRASES: LazyLock<Vec<Phrase>> = LazyLock::new(|| {
                 // `rn` is so often read as `m` that it is no error.
                 let misread = Some(phrase.replace("RN", "M")).filter(|misread| *misread != phrase && phrase.len() >= 6);
                 for phrase in signed.chain([phrase]).chain(misread) {
-                    let known = kinds_of.entry(phrase).or_default();
-                    *known = (known.0.and(Kinds::one(kind)), known.1 || is_signed, known.2 || ends_signed, known.3 | 1 << file_idx);
+                    let known: &mut Listed = listed.entry(phrase).or_default();
+                    // Listed with a colon and without, it needs none.
+                    known.needs_tie = needs_tie && (known.needs_tie || known.kinds == Kinds::default());
+                    known.kinds = known.kinds.and(kinds);
+                    known.is_signed |= is_signed;
+                    known.ends_signed |= ends_signed;
+                    known.languages |= 1 << file_idx;
                 }
             }
         }
     }
-    let mut phrases: Vec<Phrase> = kinds_of
+    let mut phrases: Vec<Phrase> = listed
         .into_iter()
-        .map(|(text, (kinds, is_signed, ends_signed, languages))| {
+        .map(|(text, listed)| {
             let chars: Vec<char> = text.chars().collect();
-            Phrase { counts: Counts::of(&chars), chars, kinds, is_signed, ends_signed, languages }
+            Phrase { counts: Counts::of(&chars), chars, listed }
         })
         .collect();
     // Then by alphabet: the outcome must not depend on the order of a hash map.

@@ -80,6 +80,8 @@ fn joined(a: Kinds, b: Kinds, between: &str) -> Option<Kinds> {
                 (false, true) if a.has(Kind::Name) && b == Kinds::one(Kind::Surname) => Some(Kinds::one(Kind::Name)),
                 (true, true) => Some(Kinds::one(Kind::Name)),
                 (true, false) => None,
+                // `Nom / Nombre`: a surname in one language and given names in the other are the whole name.
+                (false, _) if a == Kinds::one(Kind::Surname) && b.has(Kind::GivenNames) => Some(Kinds::one(Kind::Name)),
                 (false, _) => Some(if a.has(Kind::Name) { b } else { a }),
             }
         }
@@ -131,6 +133,7 @@ pub(super) fn resolve_names(labels: &mut [Label]) {
             Kind::BirthDate,
             Kind::BirthYear,
             Kind::Sex,
+            Kind::PassportNumber,
             Kind::CardNumber,
             Kind::Number,
             Kind::IdentityNumber,

@@ -11,7 +11,7 @@ use crate::document::layout::{Sheet, TextLine};
 use crate::document::person_name::{announced_name, reading_order};
 use crate::document::text::fold;
 
-use super::pairs::{Pair, Pairing};
+use super::pairs::{Pair, Pairing, is_captioned};
 use super::sex::{is_foreign_letter, sex};
 use super::two_scripts::{is_echo, latin_half, latin_lines};
 use super::unclear_number::{announced_number, lone_number, signed_number};
@@ -36,7 +36,13 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     names(context, sheet, pairing, &mut push);
     // A licence or a passport has a number beside its holder's.
     let is_licence = context.class.id_type == IdType::DrivingLicence;
-    let is_numbered = pairing.pairs.iter().any(|pair| pair.kind == Kind::Number || (pair.kind == Kind::CardNumber && !is_licence));
+    let own = own_numbers(context);
+    let is_numbered = pairing.pairs.iter().any(|pair| match pair.kind {
+        Kind::Number => true,
+        Kind::PassportNumber => own.contains(&Kind::PassportNumber),
+        Kind::CardNumber => !is_licence,
+        _ => false,
+    });
     let announced = if is_numbered { None } else { announced_number(sheet, pairing) };
     let is_other = match context.class.id_type {
         IdType::Passport => true,
@@ -60,22 +66,24 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
             Shape::Number => shape::number(&pair.text),
             // Passports rarely print one, and what is taken for one is a heading unless it has the number of a house.
             Shape::Address if context.class.id_type == IdType::Passport && !pair.text.contains(|c: char| c.is_ascii_digit()) => None,
+            // `District: Palpa` is a part of an address, whose other parts have captions of their own, too.
+            Shape::Address if is_captioned(&pair.text) && !pair.text.contains(|c: char| c.is_ascii_digit()) => None,
             Shape::Address => address(&pair.text),
             Shape::State | Shape::Place | Shape::Telephone | Shape::Any => Some(tidy(&pair.text)),
         };
         let field = match pair.kind {
             Kind::IdentityNumber if is_other => FieldName::PersonalNumber,
-            Kind::Number | Kind::CardNumber | Kind::IdentityNumber => match number_field(context, pairing, pair.kind) {
-                Some(field) => field,
-                None => continue,
-            },
+            Kind::Number | Kind::PassportNumber | Kind::CardNumber | Kind::IdentityNumber => {
+                match number_field(context, pairing, pair.kind) {
+                    Some(field) => field,
+                    None => continue,
+                }
+            }
             _ => field,
         };
         push(field, value, pair);
     }
-    if !pairing.pairs.iter().any(|pair| matches!(pair.kind, Kind::Number | Kind::CardNumber | Kind::IdentityNumber))
-        && context.class.id_type != IdType::Passport
-    {
+    if !pairing.pairs.iter().any(|pair| own.contains(&pair.kind)) && context.class.id_type != IdType::Passport {
         candidates.extend(announced.or_else(|| signed_number(sheet, pairing)).or_else(|| lone_number(context, sheet, pairing)));
     } else if is_other {
         candidates.extend(announced);
@@ -83,22 +91,38 @@ pub(super) fn read_sheet(context: &Context<'_>, sheet: &Sheet, pairing: &Pairing
     candidates
 }
 
-/// Which field a number is whose caption says what it is the number of; none where another one of the side is what is asked for.
+/// Which kinds of numbers may be the document's own, the likeliest first.
 ///
-/// The document's own number comes first, a person's after it and a card's last, but where cards are numbered by their holder.
-fn number_field(context: &Context<'_>, pairing: &Pairing, kind: Kind) -> Option<FieldName> {
-    let order = match context.class.id_type {
-        IdType::NationalId if has(context.class.issuer, Custom::CardIsNumberedByHolder) => {
-            [Kind::IdentityNumber, Kind::Number, Kind::CardNumber]
+/// Its own number comes before a person's, and a card's last, but where cards are numbered by their holder. That of a passport
+/// is a passport's own, and in visas, whose zones have it too; other cards print the one of their holder.
+fn own_numbers(context: &Context<'_>) -> &'static [Kind] {
+    use Kind::{CardNumber, IdentityNumber, Number, PassportNumber};
+    match context.class.id_type {
+        IdType::NationalId if has(context.class.issuer, Custom::CardIsNumberedByHolder) => &[IdentityNumber, Number, CardNumber],
+        IdType::Passport | IdType::Unknown => &[PassportNumber, Number, IdentityNumber, CardNumber],
+        IdType::Visa => &[Number, PassportNumber, IdentityNumber, CardNumber],
+        IdType::NationalId | IdType::DrivingLicence | IdType::ResidencePermit | IdType::Pan | IdType::Aadhaar | IdType::VoterId => {
+            &[Number, IdentityNumber, CardNumber]
         }
-        _ => [Kind::Number, Kind::IdentityNumber, Kind::CardNumber],
-    };
-    let first = order.into_iter().find(|kind| pairing.pairs.iter().any(|pair| pair.kind == *kind));
+    }
+}
+
+/// Which field a number is whose caption says what it is the number of; none where another one of the side is what is asked for.
+fn number_field(context: &Context<'_>, pairing: &Pairing, kind: Kind) -> Option<FieldName> {
+    let has = |kind: Kind, is_asked: fn(&Pair) -> bool| pairing.pairs.iter().any(|pair| pair.kind == kind && is_asked(pair));
+    let mut own = own_numbers(context).iter().copied();
+    // What says that it is another card's is taken where nothing else is there: the card may be that one.
+    let first = own.clone().find(|kind| has(*kind, |pair| !begins_with_card(&pair.text))).or_else(|| own.find(|kind| has(*kind, |_| true)));
     match kind {
         _ if first == Some(kind) => Some(FieldName::IdNumber),
         Kind::IdentityNumber => Some(FieldName::PersonalNumber),
         _ => None,
     }
+}
+
+/// Whether a number begins with what an identity card is called for short: `BI 110104718293J`.
+fn begins_with_card(number: &str) -> bool {
+    number.split_once(' ').is_some_and(|(word, _)| ["BI", "CC", "CI", "CIN", "CNI", "DNI", "NIC", "NRC", "RG"].contains(&word))
 }
 
 /// The sex, by the letters of the document's issuer.

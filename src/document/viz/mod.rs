@@ -60,6 +60,13 @@ impl Context<'_> {
     }
 }
 
+/// Whether captions announce the number of a passport and beside it one that is the document's own: it is a foreigner's card.
+pub(crate) fn has_passport_beside_own_number(sheets: &[Sheet]) -> bool {
+    let pairings: Vec<Pairing> = sheets.iter().map(pair).collect();
+    let has = |kind| pairings.iter().any(|pairing| pairing.best(kind).is_some());
+    has(Kind::PassportNumber) && has(Kind::Number)
+}
+
 /// Reads the visual zone of a document.
 pub(crate) fn read(context: &Context<'_>) -> Vec<Candidate> {
     let pairings: Vec<Pairing> = match context.class.region {

@@ -66,13 +66,17 @@ const NOISE: f32 = 0.5;
 /// Heights of a line between a caption and the name below it, at the most.
 const NEAR: f32 = 1.2;
 
+/// Heights of a line between a caption and the value to its right, at the most; a colon before the value bridges more.
+const REACH: f32 = 14.0;
+const REACH_OF_COLON: f32 = 28.0;
+
 /// Whether a text has capitals only.
 fn shouts(text: &str) -> bool {
     text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
 }
 
 /// Whether a text begins with a word or two and a colon.
-fn is_captioned(text: &str) -> bool {
+pub(super) fn is_captioned(text: &str) -> bool {
     let words = text.split_once(':').map_or("", |(words, _)| words);
     words.chars().filter(|c| c.is_alphabetic()).count() > 3 && words.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '\'' | '/'))
 }
@@ -202,7 +206,8 @@ fn relate(label: &Label, piece: &Piece, labels: &[Label]) -> Option<(Relation, f
                 && other.edges.right <= b.left + 0.5 * height
                 && (other.edges.middle() - a.middle()).abs() < 0.6 * height
         });
-        return (gap < 14.0 && !between).then_some((Relation::Right, 0.25 + 0.05 * gap));
+        let reach = if piece.is_tied { REACH_OF_COLON } else { REACH };
+        return (gap < reach && !between).then_some((Relation::Right, 0.25 + 0.05 * gap.min(REACH)));
     }
     let near_left = (a.left - b.left).abs().min((a.right - b.right).abs()) / height;
     if a.overlap_x(b) <= 0.0 && near_left > 1.0 {
@@ -242,7 +247,14 @@ fn habit(labels: &[Label], bids: &[Bid]) -> Option<Relation> {
     for (index, label) in labels.iter().enumerate() {
         let is_telling = matches!(
             label.kind,
-            Kind::BirthDate | Kind::IssueDate | Kind::ExpiryDate | Kind::Sex | Kind::Number | Kind::CardNumber | Kind::IdentityNumber
+            Kind::BirthDate
+                | Kind::IssueDate
+                | Kind::ExpiryDate
+                | Kind::Sex
+                | Kind::Number
+                | Kind::PassportNumber
+                | Kind::CardNumber
+                | Kind::IdentityNumber
         );
         if !is_telling {
             continue;

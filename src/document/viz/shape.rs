@@ -68,7 +68,7 @@ fn is_of_consonants(number: &str) -> bool {
 /// The number at the beginning of a piece of print, spaces and hyphens kept; none where it cannot be a document's number.
 pub(crate) fn number(text: &str) -> Option<String> {
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric()).trim();
-    let text = ["No.", "N.°", "N.º", "N°", "Nº", "№", "Nr.", "Nr", "No", "NO.", "NO"]
+    let text = ["No.", "No:", "N.°", "N.º", "N.", "N°", "Nº", "№", "Nr.", "Nr:", "Nr", "No", "NO.", "NO:", "NO"]
         .iter()
         .find_map(|prefix| {
             let begins = |rest: &str| rest.trim_start_matches(['.', ':', ' ', '°']).starts_with(|c: char| c.is_ascii_digit());
@@ -104,7 +104,7 @@ pub(crate) fn number(text: &str) -> Option<String> {
         number.push_str(word);
     }
     while let Some((rest, last)) = number.rsplit_once(' ') {
-        if last.chars().any(|c| c.is_ascii_digit()) || last.chars().count() <= 2 {
+        if last.chars().any(|c| c.is_ascii_digit()) || last.chars().any(char::is_alphabetic) && last.chars().count() <= 2 {
             break;
         }
         number.truncate(rest.len());
@@ -126,7 +126,7 @@ pub(crate) fn number(text: &str) -> Option<String> {
     if number.len() == 8 && digits == 8 && glued_date() {
         return None;
     }
-    ((5..=22).contains(&alnum)
+    ((5..=24).contains(&alnum)
         && (digits >= 3 && digits * 10 >= alnum * 3 || is_of_consonants(&number))
         && !(number.contains(['.', '/', '-', ' ']) && alnum >= 8 && is_date()))
     .then_some(number)
@@ -147,6 +147,8 @@ mod tests {
         check("784-1979-1234567-1", Some("784-1979-1234567-1"));
         check("S00-000-001 CLASS", Some("S00-000-001"));
         check("N° 4.718.293", Some("4.718.293"));
+        check("N. 4718293-4", Some("4718293-4"));
+        check("M-4.718.293 - SSP/MG", Some("M-4.718.293"));
         check("Z047182(9)", Some("Z047182(9)"));
         check("X4RTBPFW4", Some("X4RTBPFW4"));
         check("L01RTBPFW", Some("L01RTBPFW"));

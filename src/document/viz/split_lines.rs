@@ -33,11 +33,11 @@ pub(super) fn number_line(sheet: &Sheet, line: &TextLine, start: usize) -> Strin
     }
 }
 
-/// Whether a text goes on with a number that another one begins: groups of digits behind a digit.
+/// Whether a text goes on with a number that another one begins: groups of digits behind a digit, or a letter at its end.
 pub(super) fn is_next_group(number: &str, more: &str) -> bool {
-    number.ends_with(|c: char| c.is_ascii_digit() || c == '-')
-        && more.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'))
-        && more.contains(|c: char| c.is_ascii_digit())
+    let is_group = || more.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-')) && more.contains(|c: char| c.is_ascii_digit());
+    let is_letter = || matches!(more.as_bytes(), [b'A'..=b'Z']);
+    number.ends_with(|c: char| c.is_ascii_digit() || c == '-') && (is_group() || is_letter())
 }
 
 /// Whether a box stands where the next word of a line does, in print of the same size.
@@ -69,6 +69,7 @@ mod tests {
             assert_eq!(number_line(&sheet, &sheet.lines[0], 0), expected);
         };
         check((118.0, 20.0, "45678 78 1"), "1 2345 45678 78 1");
+        check((118.0, 20.0, "P"), "1 2345 P");
         check((118.0, 20.0, "CLASS 1"), "1 2345");
         check((150.0, 20.0, "45678 78 1"), "1 2345");
     }

@@ -9,6 +9,7 @@ use crate::document::customs::{Custom, has};
 use crate::document::field::{Candidate, FieldName};
 use crate::document::labels::{Kind, captions_of};
 use crate::document::layout::{Sheet, TextLine};
+use crate::document::text::fold;
 
 use super::pairs::Pairing;
 use super::{Context, candidate, shape};
@@ -23,6 +24,7 @@ const BY_ITS_SIGN: f32 = 0.6;
 pub(super) fn announced_number(sheet: &Sheet, pairing: &Pairing) -> Option<Candidate> {
     free(sheet, pairing).find_map(|(line, text)| {
         let value = if is_number_sign(&text) { row_behind(sheet, line)?.text() } else { without_number_sign(&text)?.to_owned() };
+        let value = series_before(sheet, line).into_iter().chain([value]).collect::<Vec<_>>().join(" ");
         let number = shape::number(&value).filter(|number| number.chars().filter(char::is_ascii_digit).count() >= 5)?;
         Some(candidate(FieldName::IdNumber, number, &value, sheet.side, 0.75 * line.confidence, line.quad))
     })
@@ -101,8 +103,8 @@ fn is_grouped(number: &str) -> bool {
 
 /// What follows the abbreviation of `number`, where a line begins with it.
 fn without_number_sign(text: &str) -> Option<&str> {
-    let signs = ["No.", "NO.", "Nr.", "NR.", "N°", "Nº", "N.°", "N.º", "№"];
-    signs.iter().find_map(|sign| text.strip_prefix(sign)).map(str::trim_start).filter(|rest| !rest.is_empty())
+    let signs = ["No.", "NO.", "No:", "NO:", "Nr.", "NR.", "Nr:", "NR:", "N°", "Nº", "N.°", "N.º", "№", "#"];
+    signs.iter().find_map(|sign| text.strip_prefix(sign)).map(|rest| rest.trim_start_matches([' ', ':'])).filter(|rest| !rest.is_empty())
 }
 
 /// Whether all that a line has is the word `number`, or its abbreviation.
@@ -111,6 +113,20 @@ fn is_number_sign(text: &str) -> bool {
         text.trim_end_matches(['.', ':', ' ']),
         "No" | "NO" | "Nr" | "NR" | "N°" | "Nº" | "N.°" | "N.º" | "№" | "Number" | "NUMBER" | "number"
     )
+}
+
+/// The series that stands before the sign for the number in a row, behind the word for it: `SERİ` `T07` `NO` `471829`.
+fn series_before(sheet: &Sheet, line: &TextLine) -> Option<String> {
+    let series = row_before(sheet, line)?;
+    let text = series.text();
+    let is_series = text.len() <= 4 && text.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
+    let word = fold(&row_before(sheet, series)?.text());
+    (is_series && matches!(word.trim_end_matches([':', ' ', '.']), "SERI" | "SERIA" | "SERIE" | "SERIES")).then_some(text)
+}
+
+/// The print to the left of a line, in the same row.
+fn row_before<'a>(sheet: &'a Sheet, line: &TextLine) -> Option<&'a TextLine> {
+    sheet.lines.iter().find(|other| row_behind(sheet, other).is_some_and(|behind| std::ptr::eq(behind, line)))
 }
 
 /// The print to the right of a line, in the same row.
