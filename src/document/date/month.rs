@@ -17,7 +17,7 @@ pub(super) fn one_month(names: &[Token]) -> Option<u8> {
     (agreed.count_ones() == 1).then(|| agreed.trailing_zeros() as u8 + 1)
 }
 
-/// The months that a word may mean; three letters are enough where no other month begins with them.
+/// The months that a folded word may mean; three letters are enough where no other month begins with them.
 pub(super) fn months_of(word: &str) -> u16 {
     // Whole names and listed abbreviations, and beginnings of names: `MAR` is March although a Finnish November begins so.
     static NAMES: LazyLock<(HashMap<String, u16>, HashMap<String, u16>)> = LazyLock::new(|| {
@@ -34,6 +34,5 @@ pub(super) fn months_of(word: &str) -> u16 {
         }
         (whole, beginnings)
     });
-    let word = fold(word);
-    NAMES.0.get(&word).or_else(|| NAMES.1.get(&word)).copied().unwrap_or(0)
+    NAMES.0.get(word).or_else(|| NAMES.1.get(word)).copied().unwrap_or(0)
 }

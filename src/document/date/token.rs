@@ -52,7 +52,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             place = start + 4;
         }
         let word: String = chars[start..place].iter().collect();
-        if !digits && PARTS.contains(&fold(&word).as_str()) {
+        let word = if digits { word } else { fold(&word) };
+        if PARTS.contains(&word.as_str()) {
             gap_start = place;
             continue;
         }

@@ -81,10 +81,10 @@ pub(super) fn hits(line: &TextLine) -> Vec<Hit> {
         let is_name = |start: usize, end: usize| is_name_too(compact[start..end].iter().collect::<String>().as_str());
         let is_caption = |(start, end, errors): &(usize, usize, usize)| {
             (!phrase.listed.needs_tie || is_tied(line, *start, *end))
-                && (*errors == 0 || !is_within_title(line, *start, *end))
                 && has_letters(line, *start, *end)
                 && (*errors == 0 || !is_name(*start, *end))
                 && !is_value(line, *start, *end)
+                && (*errors == 0 || !is_within_title(line, *start, *end))
         };
         if let Some((start, end, errors)) = found.filter(is_caption) {
             let whole_words = line.compact.ends_word(end, &line.chars);
