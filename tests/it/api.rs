@@ -359,7 +359,7 @@ async fn what_finds_no_place_is_refused_at_once() {
 async fn who_is_to_come_back_later_is_told_how_long_those_inside_take() {
     // One is read and four wait.
     const N_PLACES: usize = 5;
-    let server = Arc::new(Server::start(&[("api.queue", "4")]));
+    let server = Arc::new(Server::start(&[("api.queue", "4"), ("api.read_timeout", "240s")]));
     let body = body(&image("passport-1"));
     let mut longest_ms = 0.0_f64;
     let mut waits = Vec::new();
