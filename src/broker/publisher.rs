@@ -56,7 +56,7 @@ pub enum PublishError {
     #[error("the broker failed: {0}")]
     Fault(String),
     /// The broker could not be asked, or did not confirm in time.
-    #[error("the broker did not confirm: {0}")]
+    #[error("{0}")]
     Unavailable(String),
 }
 
@@ -83,9 +83,12 @@ impl Link {
         if let Some(channel) = idle {
             return Ok(channel);
         }
-        let channel = self.connection.create_channel().await.map_err(|error| unavailable(&error))?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| unavailable(&error))?;
-        Ok(channel)
+        let opening = async {
+            let channel = self.connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        opening.await.map_err(|error: lapin::Error| PublishError::Unavailable(format!("the broker opened no channel: {error}")))
     }
 
     fn give_back(&self, channel: Channel) {
@@ -135,7 +138,7 @@ impl Publisher {
             None => {
                 // Nobody knows what the broker still has in its ears: start over with a clean connection.
                 self.drop_link(&link).await;
-                Err(PublishError::Unavailable(format!("no confirm within {:?}", self.connector.publish_timeout())))
+                Err(PublishError::Unavailable(format!("the broker did not confirm within {:?}", self.connector.publish_timeout())))
             }
         }
     }
@@ -207,15 +210,9 @@ impl Publisher {
         let link = blocked.borrow().link + 1;
         blocked.send_replace(Blocked { link, blocked: false });
         tokio::spawn(async move {
-            let note = |now| {
-                blocked.send_if_modified(|state| state.link == link && std::mem::replace(&mut state.blocked, now) != now);
-            };
             while let Some(event) = events.next().await {
-                match event {
-                    lapin::Event::ConnectionBlocked(_) => note(true),
-                    // The error may be a channel's own, and the connection lives on: alarms are still to be heard of.
-                    lapin::Event::ConnectionUnblocked | lapin::Event::Error(_) => note(false),
-                    _ => {}
+                if let Some(now) = is_alarm(&event) {
+                    blocked.send_if_modified(|state| state.link == link && std::mem::replace(&mut state.blocked, now) != now);
                 }
             }
         });
@@ -289,7 +286,7 @@ pub(super) async fn publish_on(channel: &Channel, message: &Outgoing) -> Result<
         }
         // A return that is not ours would mean that the pairing broke: trust nothing on this channel.
         Ok(Confirmation::Ack(Some(_)) | Confirmation::NotRequested) => {
-            Err(PublishError::Unavailable("the confirm does not belong to the message".into()))
+            Err(PublishError::Unavailable("the broker's confirm does not belong to the message".into()))
         }
         Ok(Confirmation::Nack(_)) => Err(PublishError::Refused),
         // The exchange does not exist, or is not ours to write to: the broker closes the channel, the connection lives on.
@@ -298,10 +295,41 @@ pub(super) async fn publish_on(channel: &Channel, message: &Outgoing) -> Result<
         // Whatever else is wrong with it costs its channel and nobody else's.
         Err(error) if error.is_amqp_soft_error() => Err(PublishError::Rejected(error.to_string())),
         Err(error) if is_brokers_fault(&error) => Err(PublishError::Fault(error.to_string())),
-        Err(error) => Err(unavailable(&error)),
+        Err(error) => Err(PublishError::Unavailable(format!("the broker did not confirm: {error}"))),
     }
 }
 
-fn unavailable(error: &lapin::Error) -> PublishError {
-    PublishError::Unavailable(error.to_string())
+/// What an event of the connection says about an alarm, which goes with the connection; `None` where it says nothing.
+fn is_alarm(event: &lapin::Event) -> Option<bool> {
+    match event {
+        lapin::Event::ConnectionBlocked(_) => Some(true),
+        lapin::Event::ConnectionUnblocked => Some(false),
+        // One channel's own, over its message: the connection lives on, and its alarm with it.
+        lapin::Event::Error(error) if error.is_amqp_soft_error() => None,
+        lapin::Event::Error(_) => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError};
+    use lapin::{ErrorKind, Event};
+
+    use super::*;
+
+    #[test]
+    fn an_alarm_ends_with_its_connection_and_not_with_a_channel() {
+        let error = |kind: AMQPErrorKind| Event::Error(ErrorKind::ProtocolError(AMQPError::new(kind, "why".into())).into());
+        for (event, expected) in [
+            (Event::ConnectionBlocked("low on memory".into()), Some(true)),
+            (Event::ConnectionUnblocked, Some(false)),
+            (error(AMQPHardError::CONNECTIONFORCED.into()), Some(false)),
+            (Event::Error(ErrorKind::MissingHeartbeatError.into()), Some(false)),
+            (error(AMQPSoftError::NOTFOUND.into()), None),
+            (Event::Connected, None),
+        ] {
+            assert_eq!(is_alarm(&event), expected, "{event:?}");
+        }
+    }
 }

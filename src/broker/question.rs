@@ -32,7 +32,7 @@ impl Question {
         let job = job.answered_to(DIRECT_REPLY);
         match tokio::time::timeout(connector.publish_timeout(), publish_on(&channel, &job)).await {
             Ok(published) => published?,
-            Err(_) => bail!("no confirm within {:?}", connector.publish_timeout()),
+            Err(_) => bail!("the broker did not confirm within {:?}", connector.publish_timeout()),
         }
         Ok(Self { consumer, connection })
     }

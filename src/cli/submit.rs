@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::print_json;
-use crate::broker::{Connector, Names, Outgoing, Publisher, Question};
+use crate::broker::{Connector, Names, Outgoing, PublishError, Publisher, Question};
 use crate::config::Settings;
 use crate::job::{JobId, ObjectKey};
 use crate::storage::Storage;
@@ -54,15 +54,19 @@ impl SubmitArgs {
             job["back"] = upload(&storage, &id, "back", back).await?.into();
         }
         let message = Outgoing::json("", &names.jobs, id.as_str(), "application/json", job.to_string().into_bytes());
-        let refused = || format!("failed to publish the job to queue {}; is a worker, or its topology, set up?", names.jobs);
+        let not_published = |error: anyhow::Error| {
+            let is_unroutable = matches!(error.downcast_ref(), Some(PublishError::Unroutable { .. }));
+            let hint = if is_unroutable { "; is a worker, or its topology, set up?" } else { "" };
+            error.context(format!("failed to publish the job to queue {}{hint}", names.jobs))
+        };
         if self.no_wait {
             let publisher = Publisher::new(connector);
-            publisher.publish(&message).await.with_context(refused)?;
+            publisher.publish(&message).await.map_err(|error| not_published(error.into()))?;
             publisher.close().await;
             print_json(&job)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let mut question = Question::ask(&connector, message).await.with_context(refused)?;
+        let mut question = Question::ask(&connector, message).await.map_err(not_published)?;
         let Ok(answer) = tokio::time::timeout(self.timeout, question.answer()).await else {
             bail!(
                 "no event for job {id} within {:?}; the job is in the queue and will still be worked on, but its event has nowhere to go",

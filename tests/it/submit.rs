@@ -80,6 +80,21 @@ async fn whoever_does_not_wait_gets_the_job_and_whoever_waits_in_vain_is_told() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_cannot_reach_the_broker_is_told_so_and_nothing_else() {
+    let stage = Stage::new().await;
+    // A port that is nobody's.
+    let address = "127.0.0.1:1";
+    for options in [&["--no-wait"][..], &[]] {
+        let failed = submit(&stage, "passport-1", options).set("broker.url", &format!("amqp://{address}/%2f")).run().expect_code(1);
+        let words = failed.stderr();
+        assert!(words.contains(&format!("failed to connect to the broker at {address}")), "{words}");
+        assert!(!words.contains("confirm") && !words.contains("topology"), "{words}");
+    }
+    let failed = submit(&stage, "passport-1", &["--no-wait"]).run().expect_code(1);
+    assert!(failed.stderr().contains("is a worker, or its topology, set up?"), "{}", failed.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_minted_token_is_accepted_by_the_one_who_knows_its_secret() {
     let stage = Stage::new().await;
     let home = tempfile::TempDir::new().unwrap();
