@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -7,15 +7,15 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, B
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer, ErrorKind, Event};
 use tokio::sync::RwLock;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connector, Role};
 use super::delivery::{Delivery, Lease};
 
-/// Time without a delivery after which the queue has nothing for a consumer that may still take some. The longer, the
-/// less likely it is that a job is published just while the broker handles the cancel, which takes milliseconds.
-const QUIET: Duration = Duration::from_millis(500);
+/// Time without a delivery after which the queue is asked whether it has nothing for a consumer that may still take some. The
+/// longer, the less likely it is that a job is published just while the broker handles the cancel, which takes milliseconds.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Longest time that acknowledgements are held back for, where jobs trickle in and never fill a consumer.
 const LONGEST_FILL: Duration = Duration::from_secs(5);
@@ -125,26 +125,28 @@ impl Session {
     /// Stops a consumer so that nothing is delivered twice; `start` gets what it still takes, to be worked on at once.
     ///
     /// Nothing may be on its way when the broker hears of the cancel. So no acknowledgement makes room for another job
-    /// until the consumer holds all that its prefetch allows, or the queue has nothing for it.
+    /// until the consumer holds all that its prefetch allows, or the queue has nothing for it. No time without a delivery shows
+    /// the latter, since a busy broker may take long over earlier acknowledgements, each of which lets it deliver another job: after
+    /// three seconds of it one was seen to come back. A get is answered after all of them.
     pub async fn finish(&self, mut deliveries: Deliveries, mut start: impl FnMut(Delivery)) {
         let _held_back = tokio::select! {
             () = self.lost.cancelled() => return,
             held_back = self.settling.write() => held_back,
         };
-        let fill = async {
-            while deliveries.lease.n_unsettled() < deliveries.prefetch {
-                match timeout(QUIET, deliveries.next()).await {
+        let ask_at = Instant::now() + LONGEST_FILL;
+        while deliveries.lease.n_unsettled() < deliveries.prefetch {
+            match timeout_at(ask_at.min(Instant::now() + QUIET), deliveries.next()).await {
+                Ok(Some(delivery)) => start(delivery),
+                // The broker has cancelled the consumer itself, or is gone: there is nothing to cancel.
+                Ok(None) => return,
+                Err(_) => match self.take_one().await {
                     Ok(Some(delivery)) => start(delivery),
-                    // The broker has cancelled the consumer itself, or is gone: there is nothing to cancel.
-                    Ok(None) => return false,
-                    Err(_) => break,
-                }
+                    Ok(None) => break,
+                    Err(SessionLost) => return,
+                },
             }
-            true
-        };
-        if timeout(LONGEST_FILL, fill).await.unwrap_or(true) {
-            self.cancel(deliveries).await.into_iter().for_each(start);
         }
+        self.cancel(deliveries).await.into_iter().for_each(start);
     }
 
     fn lease(&self) -> Lease {
@@ -189,6 +191,9 @@ impl Deliveries {
 
 /// Ends the session, and says why unless it has ended already.
 fn end(lost: &CancellationToken, error: &lapin::Error) {
+    // The listener and the consumer hear of an end at the same moment, on two threads.
+    static ENDING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
     if !lost.is_cancelled() {
         let reason = match error.kind() {
             // These could quote what was read or written.
