@@ -8,7 +8,7 @@ use super::connect::{Connector, Role};
 use super::header::{integer, is_known, text};
 use super::letter::Letter;
 use super::message::{Outgoing, is_direct_reply};
-use super::publisher::Publisher;
+use super::publisher::{PublishError, Publisher};
 use super::topology::{is_locked, is_missing};
 use crate::job::Job;
 
@@ -103,8 +103,12 @@ impl DeadQueue {
         if letter.letter.n_deliveries < RENEW_AFTER {
             return Ok(());
         }
-        self.publisher.publish(&letter.renewed(&self.queue)).await.context("failed to write a letter anew; it is still there")?;
-        self.remove(letter.tag).await
+        match self.publisher.publish(&letter.renewed(&self.queue)).await {
+            Ok(()) => self.remove(letter.tag).await,
+            // The broker moved it here itself, being larger than what may be published: no other letter waits for it.
+            Err(PublishError::Rejected(_)) => Ok(()),
+            Err(error) => Err(error).context("failed to write a letter anew; it is still there"),
+        }
     }
 
     /// Removes a letter for good, by its [`DeadLetter::tag`].

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use super::header::number;
 use super::history::History;
-use super::message::{Outgoing, trace_context, untold};
+use super::message::{Outgoing, dead_since, trace_context, untold};
 use crate::failure::Failure;
 use crate::telemetry::TraceContext;
 
@@ -73,6 +73,11 @@ impl Delivery {
         untold(self.inner.properties.headers().as_ref()?)
     }
 
+    /// When the job was given up, where this is its dead letter that somebody moved back, or a copy of that.
+    pub fn dead_since(&self) -> Option<OffsetDateTime> {
+        dead_since(self.inner.properties.headers().as_ref()?)
+    }
+
     /// Where the sender's trace stands.
     pub fn trace_context(&self) -> TraceContext {
         trace_context(&self.inner.properties)
@@ -122,6 +127,15 @@ impl Delivery {
     /// [`LeaseLost`]: the broker has taken it back already.
     pub async fn give_back(&self) -> Result<(), LeaseLost> {
         self.settle(self.inner.acker.nack(BasicNackOptions { requeue: true, multiple: false })).await
+    }
+
+    /// Has the broker move the job itself to the dead letters: the way out for one of which it takes no copy, since its limits on
+    /// what is published do not bind it there. Such a letter has no header of ours.
+    ///
+    /// # Errors
+    /// [`LeaseLost`]: the broker has taken it back already.
+    pub async fn reject(&self) -> Result<(), LeaseLost> {
+        self.settle(self.inner.acker.reject(BasicRejectOptions { requeue: false })).await
     }
 
     async fn settle(&self, call: impl Future<Output = Result<bool, lapin::Error>>) -> Result<(), LeaseLost> {

@@ -33,7 +33,8 @@ pub struct Letter {
 pub enum LetterClass {
     /// A worker gave the job up; or the broker did, at the delivery limit.
     Failed(Class),
-    /// Neither left a word: somebody put the message here.
+    /// Neither left a word: somebody put the message here, or it is one of which the broker takes no copy, so that the worker
+    /// had it moved here as it was.
     Unknown,
 }
 

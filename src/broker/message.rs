@@ -183,6 +183,12 @@ pub(super) fn untold(headers: &FieldTable) -> Option<(Failure, OffsetDateTime)> 
     Some((failure, moment(headers, header::DEAD_SINCE)?))
 }
 
+/// When the job of a dead letter was given up that somebody moved back; `None` for any other message, also for one that only
+/// waits for its event.
+pub(super) fn dead_since(headers: &FieldTable) -> Option<OffsetDateTime> {
+    if untold(headers).is_some() { None } else { moment(headers, header::DEAD_SINCE) }
+}
+
 /// Whether a `reply_to` leads to the sender's own connection, by the broker's direct reply-to: the routing key of an answer
 /// on the default exchange.
 pub fn is_direct_reply(reply_to: &str) -> bool {
@@ -266,8 +272,11 @@ mod tests {
         for failure in [Failure::new(Class::BadImage, "the object is empty"), Failure::of(Dependency::Storage, Class::Unavailable, "503")] {
             let letter = Outgoing::json("", "hold", "m-1", "application/json", b"body".to_vec()).with_failure(&failure, at);
             assert_eq!(untold(&headers(letter.clone())), None, "a letter that somebody moved back is to be read");
+            assert_eq!(dead_since(&headers(letter.clone())), Some(at));
             assert_eq!(untold(&headers(letter.clone().untold())), Some((failure, at)));
-            assert_eq!(untold(&headers(letter.untold().starting_over(1))), None);
+            assert_eq!(dead_since(&headers(letter.clone().untold())), None);
+            let replayed = headers(letter.untold().starting_over(1));
+            assert_eq!((untold(&replayed), dead_since(&replayed)), (None, None));
         }
     }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +15,8 @@ use crate::telemetry::metric::CIRCUIT_OPEN;
 pub(super) struct Circuits {
     circuits: Mutex<[Circuit; 3]>,
     n_open: watch::Sender<usize>,
+    /// Queues and exchanges of ours that refused a message when they were last asked: what the circuit of replies waits for.
+    refusing: Mutex<HashSet<String>>,
     health: std::sync::Arc<Health>,
 }
 
@@ -22,7 +25,8 @@ impl Circuits {
         for dependency in Dependency::ALL {
             gauge!(CIRCUIT_OPEN, "dependency" => dependency.as_str()).set(0.0);
         }
-        Self { circuits: Mutex::new(std::array::from_fn(|_| Circuit::new(limits))), n_open: watch::Sender::new(0), health }
+        let circuits = Mutex::new(std::array::from_fn(|_| Circuit::new(limits)));
+        Self { circuits, n_open: watch::Sender::new(0), refusing: Mutex::default(), health }
     }
 
     /// Notes what a job's way through its dependencies showed.
@@ -56,6 +60,29 @@ impl Circuits {
         self.n_open.send_replace(n_open);
     }
 
+    /// Notes that a queue or an exchange of ours refused a message that all jobs may need it for.
+    pub(super) fn refused_by(&self, place: &str, signal: Signal, caller: Caller, reason: &str) {
+        self.refusing().insert(place.to_owned());
+        self.note(Dependency::Reply, signal, caller, reason);
+    }
+
+    /// Notes that a queue of ours took a message. That says nothing of any other place: the circuit of replies closes where
+    /// nothing else had refused one.
+    pub(super) fn taken_by(&self, queue: &str, caller: Caller) {
+        let mut refusing = self.refusing();
+        let was_last = refusing.remove(queue) && refusing.is_empty();
+        drop(refusing);
+        if was_last {
+            self.note(Dependency::Reply, Signal::Healthy, caller, "");
+        }
+    }
+
+    /// Notes that a job was answered, which is what all else is for: the circuit of replies closes.
+    pub(super) fn answered(&self, caller: Caller) {
+        self.refusing().clear();
+        self.note(Dependency::Reply, Signal::Healthy, caller, "");
+    }
+
     pub(super) fn is_open(&self, dependency: Dependency) -> bool {
         self.lock()[index(dependency)].is_open()
     }
@@ -79,6 +106,10 @@ impl Circuits {
     /// Hears of each circuit that opens or closes.
     pub(super) fn subscribe(&self) -> watch::Receiver<usize> {
         self.n_open.subscribe()
+    }
+
+    fn refusing(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.refusing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, [Circuit; 3]> {
@@ -126,6 +157,29 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_circuit_of_replies_closes_when_what_opened_it_takes_messages_again() {
+        let limits = Limits { threshold: 3, probe_interval: Duration::from_secs(3600) };
+        let circuits = Circuits::new(limits, std::sync::Arc::default());
+        let refused = |place| circuits.refused_by(place, Signal::Refused, 1, "");
+        let is_open = || circuits.is_open(Dependency::Reply);
+        refused("dead");
+        circuits.taken_by("hold", 1);
+        assert!(is_open(), "another queue says nothing of this one");
+        circuits.taken_by("dead", 1);
+        assert!(!is_open());
+        refused("events");
+        refused("dead");
+        circuits.taken_by("dead", 1);
+        assert!(is_open(), "events of documents are refused still");
+        refused("dead");
+        circuits.answered(1);
+        assert!(!is_open());
+        refused("hold");
+        circuits.taken_by("hold", 1);
+        assert!(!is_open(), "what was refused before an answer does not count any more");
+    }
 
     #[test]
     fn a_failure_speaks_for_and_against_the_dependencies_it_met() {

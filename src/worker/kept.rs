@@ -4,11 +4,12 @@
 //! - The event of a document that was read answers every message.
 //! - The event of a job that was given up answers what was there when it was given up: a message that was first seen no later,
 //!   and one that is delivered again while the broker may not have heard our acknowledgement. Any other was published
-//!   since: its sender has mended something. It is read, and the failure is forgotten.
+//!   since, and so was its dead letter, where somebody moved that back: something was mended. It is read, and the failure is
+//!   forgotten.
 //!
 //! A message is first seen when a worker first takes it, which copies out of a hold queue carry with them, and before it waits
 //! for its turn: of two copies that were there at once, the second one is answered. The broker may not have heard what was
-//! acknowledged shortly before a session ended, or never.
+//! acknowledged shortly before a session ended, or never; what it did not hear of it brings again soon after it is back.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -30,6 +31,11 @@ const MAX_BYTES: usize = 32 << 20;
 /// An acknowledgement that was sent so long before its session ended was heard: heartbeats, every 10 s, had found a
 /// connection dead that carried nothing any more.
 const HEARD_AFTER: Duration = Duration::from_secs(60);
+
+/// Time in a session by which the broker has brought again what it did not hear of in the last one; generous, since it puts all
+/// of it back when it notices that the connection is gone. Who brings it later at worst has the job told a second time, with an
+/// equal id.
+const BROUGHT_AGAIN_WITHIN: Duration = Duration::from_secs(600);
 
 /// The kept events. Bounded: the oldest goes first. A redelivery comes soon after the first delivery or never.
 #[derive(Debug)]
@@ -67,6 +73,8 @@ pub(super) struct Taken {
     pub(super) first_seen: OffsetDateTime,
     /// Whether the broker delivered this very message before.
     pub(super) redelivered: bool,
+    /// When its job was given up, where it is a dead letter that somebody moved back.
+    pub(super) dead_since: Option<OffsetDateTime>,
 }
 
 /// The right to work on a job, for as long as this lives.
@@ -85,8 +93,18 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     ended: Ended,
-    /// When its message was acknowledged; `None` while it was not, or the broker may not have heard of it.
-    acked_at: Option<Instant>,
+    ack: Ack,
+}
+
+/// What became of the acknowledgement of a job's message.
+#[derive(Debug, Clone, Copy)]
+enum Ack {
+    /// The job is in work.
+    Missing,
+    /// It was sent then.
+    Sent(Instant),
+    /// The broker may not have heard of it; this is when the next session began.
+    InDoubt(Instant),
 }
 
 /// Job, life and body: the same id with another body names other images and has to be read.
@@ -110,6 +128,16 @@ impl Ended {
     }
 }
 
+impl GivenUp {
+    /// Whether a message is the dead letter of this very end, or of a later one: somebody moved it back to have it read. It would
+    /// be gone if it were answered.
+    fn is_undone_by(&self, taken: Taken) -> bool {
+        // A header has milliseconds.
+        let at = self.at.replace_millisecond(self.at.millisecond()).unwrap_or(self.at);
+        taken.dead_since.is_some_and(|dead_since| dead_since >= at)
+    }
+}
+
 impl KeptEvents {
     pub(super) fn new(capacity: usize) -> Self {
         Self { capacity, max_bytes: MAX_BYTES, inner: Mutex::default(), in_work: Mutex::default(), put_down: Notify::new() }
@@ -128,12 +156,13 @@ impl KeptEvents {
     }
 
     /// How the message's job ended, where that answers it. Whoever asks has the turn.
-    pub(super) fn get(&self, key: &Key, taken: Taken) -> Option<Ended> {
+    pub(super) fn get(&self, key: &Key, taken: Taken, now: Instant) -> Option<Ended> {
         let mut inner = self.lock();
         let entry = inner.entries.get(key)?;
         let answers = match &entry.ended {
             Ended::Read(_) => true,
-            Ended::GivenUp(given_up) => taken.first_seen <= given_up.at || taken.redelivered && entry.acked_at.is_none(),
+            Ended::GivenUp(given_up) if given_up.is_undone_by(taken) => false,
+            Ended::GivenUp(given_up) => taken.first_seen <= given_up.at || taken.redelivered && entry.ack.is_open(now),
         };
         if !answers {
             inner.remove(key);
@@ -147,7 +176,7 @@ impl KeptEvents {
         let mut inner = self.lock();
         inner.remove(&key);
         inner.n_bytes += ended.n_bytes();
-        inner.entries.insert(key.clone(), Entry { ended, acked_at: None });
+        inner.entries.insert(key.clone(), Entry { ended, ack: Ack::Missing });
         inner.order.push_back(key);
         while inner.order.len() > self.capacity || inner.n_bytes > self.max_bytes {
             let Some(oldest) = inner.order.front().cloned() else { break };
@@ -158,14 +187,24 @@ impl KeptEvents {
     /// Notes that the message was acknowledged.
     pub(super) fn acked(&self, key: &Key, now: Instant) {
         if let Some(entry) = self.lock().entries.get_mut(key) {
-            entry.acked_at = Some(now);
+            entry.ack = Ack::Sent(now);
         }
     }
 
-    /// Notes that the session with the broker ended, which may not have heard what was acknowledged last.
-    pub(super) fn session_ended(&self, now: Instant) {
+    /// Forgets how a job ended: whatever comes of it from here on is to be read.
+    pub(super) fn forget(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
+    /// Notes that a session with the broker begins now, after one that ended then: the broker may not have heard what was
+    /// acknowledged last in that one.
+    pub(super) fn session_begins(&self, last_ended_at: Instant, now: Instant) {
         for entry in self.lock().entries.values_mut() {
-            entry.acked_at = entry.acked_at.filter(|acked_at| now.duration_since(*acked_at) > HEARD_AFTER);
+            entry.ack = match entry.ack {
+                Ack::Sent(sent_at) if last_ended_at.duration_since(sent_at) > HEARD_AFTER => entry.ack,
+                Ack::Missing | Ack::Sent(_) => Ack::InDoubt(now),
+                Ack::InDoubt(_) => entry.ack,
+            };
         }
     }
 
@@ -175,6 +214,17 @@ impl KeptEvents {
 
     fn in_work(&self) -> MutexGuard<'_, HashSet<Key>> {
         self.in_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ack {
+    /// Whether the broker may bring the message again for want of this.
+    fn is_open(self, now: Instant) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Sent(_) => false,
+            Self::InDoubt(since) => now.duration_since(since) <= BROUGHT_AGAIN_WITHIN,
+        }
     }
 }
 
@@ -201,9 +251,10 @@ mod tests {
     use super::*;
     use crate::failure::Class;
 
-    const GIVEN_UP_AT: OffsetDateTime = datetime!(2030-01-02 03:04:05 UTC);
+    const GIVEN_UP_AT: OffsetDateTime = datetime!(2030-01-02 03:04:05.123456 UTC);
     const EARLIER: OffsetDateTime = datetime!(2030-01-02 03:04:04 UTC);
     const LATER: OffsetDateTime = datetime!(2030-01-02 03:04:06 UTC);
+    const MUCH_LATER: Duration = Duration::from_secs(11 * 60);
 
     #[test]
     fn the_oldest_goes_first_and_another_body_is_another_job() {
@@ -239,54 +290,97 @@ mod tests {
         }
     }
 
-    /// What became of the acknowledgement of a job that was given up.
+    /// What became of the acknowledgement of a job that was given up, and when its message comes again.
     #[derive(Debug, Clone, Copy)]
-    enum Ack {
-        /// It was not sent, since the job is in work or its lease was lost.
-        Missing,
+    enum History {
+        /// It was not sent, and the job is in work.
+        InWork,
+        /// It was not sent, since the lease was lost.
+        Unsent,
         /// It was sent, and the session goes on.
         Sent,
         /// It was sent just before the session ended.
         InDoubt,
+        /// As `InDoubt`, and the broker has long been back.
+        NoLongerInDoubt,
+        /// As `Unsent`, and the broker has long been back.
+        LongUnsent,
         /// It was sent long before the session ended.
         Heard,
     }
 
     #[test]
     fn a_failure_answers_what_was_there_when_the_job_was_given_up_and_nothing_else() {
-        use Ack::{Heard, InDoubt, Missing, Sent};
-        for (first_seen, redelivered, ack, answered) in [
+        use History::{Heard, InDoubt, InWork, LongUnsent, NoLongerInDoubt, Sent, Unsent};
+        for (first_seen, redelivered, history, answered) in [
             // Copies out of hold queues, and copies that waited for their turn.
-            (EARLIER, false, Missing, true),
+            (EARLIER, false, InWork, true),
             (EARLIER, false, Sent, true),
             (EARLIER, false, Heard, true),
             (GIVEN_UP_AT, false, Sent, true),
             (EARLIER, true, Heard, true),
+            (EARLIER, true, NoLongerInDoubt, true),
             // Published anew, and perhaps put off or given back since.
             (LATER, false, Sent, false),
             (LATER, false, InDoubt, false),
             (LATER, true, Sent, false),
             (LATER, true, Heard, false),
+            (LATER, true, NoLongerInDoubt, false),
+            (LATER, true, LongUnsent, false),
             // The message itself, which the broker brings again.
-            (LATER, true, Missing, true),
+            (LATER, true, InWork, true),
+            (LATER, true, Unsent, true),
             (LATER, true, InDoubt, true),
         ] {
-            let kept = KeptEvents::new(2);
-            kept.keep(key("1"), given_up());
-            let acked_at = Instant::now();
-            match ack {
-                Missing => {}
-                Sent => kept.acked(&key("1"), acked_at),
-                InDoubt | Heard => {
-                    kept.acked(&key("1"), acked_at);
-                    let later = if matches!(ack, Heard) { HEARD_AFTER * 2 } else { HEARD_AFTER / 2 };
-                    kept.session_ended(acked_at + later);
-                }
-            }
-            let case = format!("{first_seen} {redelivered} {ack:?}");
-            assert_eq!(answers(&kept, "1", first_seen, redelivered), answered, "{case}");
+            let (kept, asked_at) = kept_after(history);
+            let case = format!("{first_seen} {redelivered} {history:?}");
+            let taken = Taken { first_seen, redelivered, dead_since: None };
+            assert_eq!(kept.get(&key("1"), taken, asked_at).is_some(), answered, "{case}");
             assert_eq!(answers(&kept, "1", EARLIER, false), answered, "what does not answer once is forgotten: {case}");
         }
+    }
+
+    #[test]
+    fn a_failure_does_not_answer_the_letter_that_was_written_of_it() {
+        let in_header = datetime!(2030-01-02 03:04:05.123 UTC);
+        for (dead_since, answered) in [(None, true), (Some(EARLIER), true), (Some(in_header), false), (Some(LATER), false)] {
+            for redelivered in [false, true] {
+                let (kept, asked_at) = kept_after(History::InDoubt);
+                let taken = Taken { first_seen: EARLIER, redelivered, dead_since };
+                assert_eq!(kept.get(&key("1"), taken, asked_at).is_some(), answered, "{dead_since:?} {redelivered}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_answers_nothing() {
+        let kept = KeptEvents::new(2);
+        kept.keep(key("1"), given_up());
+        kept.forget(&key("1"));
+        assert!(!answers(&kept, "1", EARLIER, true));
+    }
+
+    /// A failure with that history, and the moment at which somebody asks for it.
+    fn kept_after(history: History) -> (KeptEvents, Instant) {
+        let kept = KeptEvents::new(2);
+        kept.keep(key("1"), given_up());
+        let sent_at = Instant::now();
+        if !matches!(history, History::InWork | History::Unsent | History::LongUnsent) {
+            kept.acked(&key("1"), sent_at);
+        }
+        let ended_at = sent_at + if matches!(history, History::Heard) { HEARD_AFTER * 2 } else { HEARD_AFTER / 2 };
+        // Doubt does not end while the broker is away.
+        let begun_at = ended_at + MUCH_LATER;
+        if !matches!(history, History::InWork | History::Sent) {
+            kept.session_begins(ended_at, begun_at);
+        }
+        let much_later = begun_at + MUCH_LATER;
+        // Another session, long after: what was in doubt is not in doubt once more.
+        if matches!(history, History::NoLongerInDoubt | History::LongUnsent) {
+            kept.session_begins(much_later, much_later);
+            return (kept, much_later);
+        }
+        (kept, begun_at)
     }
 
     #[tokio::test]
@@ -305,7 +399,7 @@ mod tests {
     }
 
     fn answers(kept: &KeptEvents, body: &str, first_seen: OffsetDateTime, redelivered: bool) -> bool {
-        kept.get(&key(body), Taken { first_seen, redelivered }).is_some()
+        kept.get(&key(body), Taken { first_seen, redelivered, dead_since: None }, Instant::now()).is_some()
     }
 
     fn read(n_bytes: usize) -> Ended {

@@ -61,6 +61,24 @@ impl Link {
         }
     }
 
+    /// Whether the broker stopped what is published on with a memory or disk alarm. It tells each connection at its next publish;
+    /// where all answers go to their senders, one of the two hears of it alone.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.publisher.is_blocked() || self.answers.is_blocked()
+    }
+
+    /// Returns when [`is_blocked`](Self::is_blocked) is that.
+    pub(super) async fn until_blocked_is(&self, wanted: bool) {
+        while self.is_blocked() != wanted {
+            // One that is as wanted already says nothing of the other.
+            tokio::select! {
+                () = self.publisher.until_blocked_is(wanted), if self.publisher.is_blocked() != wanted => {}
+                () = self.answers.until_blocked_is(wanted), if self.answers.is_blocked() != wanted => {}
+                else => {}
+            }
+        }
+    }
+
     /// Closes what is published on; everything confirmed stays confirmed.
     pub(super) async fn close(&self) {
         self.publisher.close().await;

@@ -95,7 +95,7 @@ impl Worker {
     /// The broker's queues contradict the settings: nothing that waiting would heal.
     pub async fn run(self: &Arc<Self>, first: impl Future<Output = anyhow::Result<Session>>, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut n_failures = 0;
-        let mut was_open = false;
+        let mut last_ended_at = None;
         let mut first = Some(first);
         while !shutdown.begun.is_cancelled() {
             let opening = async {
@@ -111,6 +111,9 @@ impl Worker {
             match opened {
                 Ok(session) => {
                     let opened_at = Instant::now();
+                    if let Some(ended_at) = last_ended_at {
+                        self.kept.session_begins(ended_at, opened_at);
+                    }
                     self.health.clear("broker");
                     // Whoever could not publish during the last session has lost its job to somebody.
                     self.health.clear("publish");
@@ -121,16 +124,17 @@ impl Worker {
                         () = self.until_overdue(&shutdown) => {}
                         () = self.remake_topology(&session) => {}
                     }
-                    was_open = true;
                     if !shutdown.begun.is_cancelled() {
                         self.health.set("broker", "the session with the broker ended");
                         tracing::warn!("the session with the broker ended: jobs in flight will be delivered again");
                     }
                     session.close().await;
-                    self.kept.session_ended(Instant::now());
+                    last_ended_at = Some(Instant::now());
                     n_failures = if opened_at.elapsed() < SHORT_SESSION { n_failures + 1 } else { 0 };
                 }
-                Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| needs_a_person(error, was_open)) => return Err(error),
+                Err(error) if error.downcast_ref::<SetUpError>().is_some_and(|error| needs_a_person(error, last_ended_at.is_some())) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     n_failures += 1;
                     self.health.set("broker", format!("{error:#}"));
@@ -166,13 +170,13 @@ impl Worker {
         // suspect is run before anything else is taken, which keeps its neighbours out of the crash and the delivery limit.
         let mut cautious = true;
         while !shutdown.is_cancelled() && !session.lost().is_cancelled() {
-            if self.link.publisher.is_blocked() {
+            if self.link.is_blocked() {
                 self.health.set("broker", "paused: the broker blocks publishers with a memory or disk alarm");
                 tracing::warn!("taking no more jobs: the broker blocks publishers with a memory or disk alarm");
                 tokio::select! {
                     () = shutdown.cancelled() => break,
                     () = session.lost().cancelled() => return,
-                    () = self.link.publisher.until_blocked_is(false) => {}
+                    () = self.link.until_blocked_is(false) => {}
                 }
                 self.health.clear("broker");
                 tracing::info!("taking jobs again: the broker reads from publishers");
@@ -189,14 +193,25 @@ impl Worker {
                     Err(SessionLost) => return,
                 }
             } else {
-                for suspect in self.consume(session, shutdown).await {
-                    self.run_alone(session, suspect).await;
-                    cautious = true;
+                for delivery in self.consume(session, shutdown).await {
+                    cautious |= is_suspect(&delivery);
+                    self.run_later(session, delivery).await;
                 }
             }
         }
         if shutdown.is_cancelled() {
             self.wait_until_idle().await;
+        }
+    }
+
+    /// Runs a job that was taken and put aside: one that may kill the process alone, and any other when there is room for it.
+    async fn run_later(self: &Arc<Self>, session: &Session, delivery: Delivery) {
+        if is_suspect(&delivery) {
+            return self.run_alone(session, delivery).await;
+        }
+        tokio::select! {
+            () = session.lost().cancelled() => {}
+            () = self.until_room() => drop(self.start(delivery)),
         }
     }
 
@@ -209,7 +224,10 @@ impl Worker {
         let _ = self.start(suspect).await;
     }
 
-    /// Consumes at full concurrency until something ends it; returns the suspect jobs that it was given.
+    /// Consumes at full concurrency until something ends it; returns the jobs that it was given and are to be run later.
+    ///
+    /// The prefetch is this consumer's own: jobs that were taken before it, by the first look or ahead of an alarm, take up
+    /// room that it does not know of.
     async fn consume(self: &Arc<Self>, session: &Session, shutdown: &CancellationToken) -> Vec<Delivery> {
         let mut circuits = self.circuits.subscribe();
         let Ok(mut deliveries) = session.consume(self.params.concurrency).await else { return Vec::new() };
@@ -222,8 +240,8 @@ impl Worker {
             }
         };
         let was_suspect = suspect.is_some();
-        let mut suspects = Vec::from_iter(suspect);
-        let take = |delivery| self.start_or_put_aside(delivery, &mut suspects);
+        let mut put_aside = Vec::from_iter(suspect);
+        let take = |delivery| self.start_or_put_aside(delivery, &mut put_aside);
         if shutdown.is_cancelled() {
             // The drain has time for what comes now, and a redelivery would count towards the delivery limit.
             session.finish(deliveries, take).await;
@@ -236,7 +254,7 @@ impl Worker {
                 let _ = delivery.give_back().await;
             }
         }
-        suspects
+        put_aside
     }
 
     /// While a circuit is open: lets one job through per interval, when no other is in flight.
@@ -260,19 +278,23 @@ impl Worker {
                 let _ = self.start(probe).await;
             }
             Ok(None) => {
-                let mut suspects = Vec::new();
-                session.finish(deliveries, |delivery| self.start_or_put_aside(delivery, &mut suspects)).await;
-                for suspect in suspects {
-                    self.run_alone(session, suspect).await;
+                let mut put_aside = Vec::new();
+                session.finish(deliveries, |delivery| self.start_or_put_aside(delivery, &mut put_aside)).await;
+                for delivery in put_aside {
+                    self.run_later(session, delivery).await;
                 }
             }
             Err(SessionLost) => {}
         }
     }
 
-    /// Starts a job, but for one that is to be run alone.
-    fn start_or_put_aside(self: &Arc<Self>, delivery: Delivery, suspects: &mut Vec<Delivery>) {
-        if is_suspect(&delivery) { suspects.push(delivery) } else { drop(self.start(delivery)) }
+    /// Starts a job, but for one that is to be run alone or has no room yet.
+    fn start_or_put_aside(self: &Arc<Self>, delivery: Delivery, put_aside: &mut Vec<Delivery>) {
+        if is_suspect(&delivery) || !self.has_room(*self.in_flight.borrow()) {
+            put_aside.push(delivery);
+        } else {
+            drop(self.start(delivery));
+        }
     }
 
     /// The next job of a consumer; `None` when no more are to be taken, for `circuits` among other reasons.
@@ -288,21 +310,24 @@ impl Worker {
             () = shutdown.cancelled() => Ok(None),
             () = session.lost().cancelled() => Err(SessionLost),
             _ = circuits => Ok(None),
-            () = self.link.publisher.until_blocked_is(true) => Ok(None),
-            delivery = deliveries.next() => match delivery {
+            () = self.link.until_blocked_is(true) => Ok(None),
+            delivery = async { self.until_room().await; deliveries.next().await } => match delivery {
                 Some(delivery) => Ok(Some(delivery)),
                 None => {
-                    self.consumer_cancelled(session);
+                    self.consumer_ended(session);
                     Err(SessionLost)
                 }
             }
         }
     }
 
-    /// The broker cancelled the consumer and nothing else: the queue was deleted, or its leader moved.
-    fn consumer_cancelled(&self, session: &Session) {
-        tracing::warn!(queue = self.link.names.jobs, "the broker cancelled the consumer");
-        session.lost().cancel();
+    /// A consumer ends with its session; or the broker cancelled it and nothing else, as the queue was deleted or its leader
+    /// moved.
+    fn consumer_ended(&self, session: &Session) {
+        if !session.lost().is_cancelled() {
+            tracing::warn!(queue = self.link.names.jobs, "the broker cancelled the consumer");
+            session.lost().cancel();
+        }
     }
 
     /// Starts a job on a task of its own.
@@ -322,6 +347,15 @@ impl Worker {
     /// Whether the job that asks is the only one in flight, as a probe is.
     fn is_only_job(&self) -> bool {
         *self.in_flight.borrow() == 1
+    }
+
+    fn has_room(&self, n_in_flight: usize) -> bool {
+        n_in_flight < self.params.concurrency.into()
+    }
+
+    /// Returns when another job may be started.
+    async fn until_room(&self) {
+        let _ = self.in_flight.subscribe().wait_for(|n| self.has_room(*n)).await;
     }
 
     async fn wait_until_idle(&self) {

@@ -45,6 +45,31 @@ async fn a_job_that_is_published_again_and_put_off_is_not_answered_with_its_earl
 }
 
 #[tokio::test]
+async fn a_dead_letter_that_somebody_moves_back_is_read() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let worker = stage.worker().reads_remotely(&api.address).set("retry.missing_delays", "50ms").start().await;
+    stage.publish(&json!({"id": "job", "front": stage.key("late.jpg")})).await;
+    // As "Move messages" of the management page and shovels do: the letter as it is.
+    let move_back = async || {
+        let letter = stage.next_dead_letter().await;
+        assert_eq!(letter.header("x-idmill-class"), "image_missing");
+        assert_eq!(stage.next_event().await.json()["data"]["failure"]["class"], "image_missing");
+        stage.publish_raw(&letter.body, letter.properties).await;
+    };
+    move_back().await;
+    // Nothing has changed yet: it fails once more, and is not lost for it.
+    move_back().await;
+    stage.until("it failed twice", async || n_ended(&worker.log(), "failed") == 2).await;
+    let letter = stage.next_dead_letter().await;
+    stage.next_event().await;
+    stage.upload("late.jpg", image(b"a fictional document")).await;
+    stage.publish_raw(&letter.body, letter.properties).await;
+    assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    assert_eq!(stage.depth(&stage.name("dead")).await, Some((0, 0)));
+}
+
+#[tokio::test]
 async fn two_copies_of_a_job_at_once_fail_once() {
     let stage = Stage::new().await;
     let api = HostedApi::start().await;

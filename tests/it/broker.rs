@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use idmill::broker::{Connector, DeadQueue, LetterClass, Outgoing, Question};
+use idmill::config;
+use lapin::BasicProperties;
 use serde_json::json;
 
 use crate::hosted_api::{Answer, HostedApi, image};
@@ -75,6 +78,69 @@ async fn a_memory_alarm_stops_the_intake_and_its_end_resumes_it() {
     }
     assert!(play.stage.next_event_within(Duration::from_millis(300)).await.is_none());
     assert_eq!((n_ended(&worker.log(), "lost"), n_sessions(&worker.log())), (0, 1));
+}
+
+#[tokio::test]
+async fn an_alarm_stops_the_intake_also_where_all_answers_go_to_their_senders() {
+    let play = Play::on(OwnBroker::start()).await;
+    let worker = play.worker().start().await;
+    play.api.set(Answer::Hang, 1.0);
+    let job = json!({"id": "asked", "front": play.front}).to_string().into_bytes();
+    let asked = Outgoing::json("", &play.stage.name("jobs"), "asked", "application/json", job);
+    let connector = Connector::new(config::Broker { url: play.broker.url(), ..config::Broker::default() });
+    let mut question = Question::ask(&connector, asked).await.expect("a question");
+    play.stage.until("the job is in flight", async || play.api.n_calls() >= 1).await;
+    play.broker.ctl(&["set_vm_memory_high_watermark", "0.000001"]);
+    play.api.set(Answer::Well, 1.0);
+    play.stage.until("the intake stops", async || worker.log().contains("taking no more jobs: the broker blocks publishers")).await;
+    play.broker.ctl(&["set_vm_memory_high_watermark", "0.4"]);
+    play.stage.until("the intake resumes", async || worker.log().contains("taking jobs again: the broker reads")).await;
+    let event: serde_json::Value = serde_json::from_slice(&question.answer().await.expect("an answer")).expect("JSON");
+    assert_eq!((&event["subject"], &event["type"]), (&json!("asked"), &json!("idmill.document.read.v1")));
+}
+
+#[tokio::test]
+async fn a_job_of_which_the_broker_takes_no_copy_is_told_and_moved_to_the_dead_letters_as_it_is() {
+    let play = Play::on(OwnBroker::start()).await;
+    play.worker().start().await.kill();
+    let jobs = play.stage.name("jobs");
+    play.stage.publish_raw(&[b'x'; 30_000], BasicProperties::default().with_message_id("no-job".into())).await;
+    let padded = |id: &str, front: &str| format!("{}{:30000}", json!({"id": id, "front": front}), "");
+    play.stage.publish_raw(padded("missing", &play.stage.key("nowhere.jpg")).as_bytes(), BasicProperties::default()).await;
+    // As an operator does who wants no more of these.
+    play.broker.kill();
+    std::fs::write(play.broker.path().join("extra.conf"), "max_message_size = 20000\n").expect("extra.conf");
+    play.broker.restart();
+
+    let worker = play.worker().start().await;
+    play.publish("well").await;
+    let mut ended = std::collections::BTreeMap::new();
+    for _ in 0..3 {
+        let event = play.stage.next_event().await.json();
+        let class = event["data"]["failure"]["class"].as_str().unwrap_or("read").to_owned();
+        ended.insert(event["subject"].as_str().expect("a subject").to_owned(), class);
+    }
+    let expected = [("missing", "image_missing"), ("no-job", "bad_job"), ("well", "read")];
+    assert_eq!(ended, expected.map(|(id, class)| (id.to_owned(), class.to_owned())).into());
+    let dead = play.stage.name("dead");
+    play.stage.until("both are dead letters", async || play.stage.depth(&dead).await.is_some_and(|(n, _)| n == 2)).await;
+    play.stage.until("the work queue is empty", async || play.stage.depth(&jobs).await.is_some_and(|(n, _)| n == 0)).await;
+    assert_eq!((n_ended(&worker.log(), "failed"), n_ended(&worker.log(), "lost")), (2, 0));
+
+    // A look that cannot write them anew leaves them where they are.
+    let connector = Connector::new(config::Broker { url: play.broker.url(), ..config::Broker::default() });
+    for _ in 0..12 {
+        let mut look = DeadQueue::open(&connector, &dead).await.expect("a look");
+        let mut classes = Vec::new();
+        while let Some(letter) = look.next().await.expect("a letter") {
+            classes.push(letter.letter.class);
+            look.keep(letter).await.expect("kept");
+        }
+        look.close().await.expect("closed");
+        assert!(classes.iter().all(|class| *class == LetterClass::Unknown), "{classes:?}");
+    }
+    play.stage.until("both are there still", async || play.stage.depth(&dead).await.is_some_and(|(n, _)| n == 2)).await;
+    assert_eq!(play.stage.next_dead_letter().await.header("x-first-death-reason"), "rejected");
 }
 
 #[tokio::test]

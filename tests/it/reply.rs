@@ -197,6 +197,39 @@ async fn a_full_queue_of_everyones_events_stops_the_intake_until_it_has_room() {
 }
 
 #[tokio::test]
+async fn failures_that_are_heard_do_not_resume_the_intake_while_documents_are_not() {
+    let play = Play::new().await;
+    let (events, failures) = (play.stage.name("events"), play.stage.name("failures"));
+    let worker = play
+        .worker()
+        .set("worker.job_budget", "6s")
+        .set("storage.timeout", "5s")
+        .set("reader.remote.timeout", "5s")
+        .set("retry.delays", &["100ms"; 60].join(","))
+        .start()
+        .await;
+    play.stage.unbind_inbox().await;
+    let channel = play.stage.channel().await;
+    channel.queue_declare(failures.as_str().into(), QueueDeclareOptions::durable(), FieldTable::default()).await.expect("queue");
+    let failed = "document.failed".into();
+    channel.queue_bind(failures.as_str().into(), events.into(), failed, Default::default(), Default::default()).await.expect("binding");
+    play.publish("well", None).await;
+    play.stage.until("the intake stops", async || paused(&worker)).await;
+    // What is let through to see whether events are taken fails, and that is told.
+    for n in 0..3 {
+        play.stage.publish_raw(b"no job", BasicProperties::default().with_message_id(format!("bad-{n}").into())).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(play.next_of(&failures).await["data"]["failure"]["class"], "bad_job");
+    }
+    play.stage.until("they are settled", async || n_ended(&worker.log(), "failed") == 3).await;
+    assert!(!worker.log().contains("the circuit closed"), "nobody takes events of documents");
+    play.stage.bind_inbox().await;
+    assert_eq!(play.stage.next_event().await.json()["subject"], "well");
+    play.stage.until("the intake goes on", async || worker.log().contains("the circuit closed")).await;
+}
+
+#[tokio::test]
 async fn a_job_does_not_wait_in_hand_for_longer_than_another_budget_for_somebody_to_take_its_event() {
     let play = Play::new().await;
     let worker = play

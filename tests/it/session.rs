@@ -8,8 +8,10 @@ use std::time::Duration;
 use idmill::broker::{Connector, Delivery, Names, Role, Session, set_up};
 use idmill::config::{self, TopologyMode};
 use lapin::BasicProperties;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::hosted_api::{Answer, HostedApi, image};
 use crate::stage::Stage;
 use crate::worker_process::OwnBroker;
 
@@ -88,6 +90,33 @@ async fn a_consumer_that_is_finished_amid_the_flow_gives_nothing_back() {
     rest.abort();
 }
 
+#[tokio::test]
+async fn no_more_jobs_are_in_work_than_a_worker_may_have_at_once() {
+    let stage = Stage::new().await;
+    let api = HostedApi::start().await;
+    let front = stage.upload("front.jpg", image(b"a fictional document")).await;
+    let worker = || stage.worker().reads_remotely(&api.address).set("reader.remote.timeout", "100s").set("worker.concurrency", "1");
+    worker().start().await.kill();
+    let jobs = stage.name("jobs");
+    stage.until("the queue has no consumer", async || stage.depth(&jobs).await == Some((0, 0))).await;
+    api.set(Answer::Hang, 1.0);
+    for n in 0..3 {
+        stage.publish(&json!({"id": format!("job-{n}"), "front": front})).await;
+    }
+    let worker = worker().start().await;
+    // The first one was looked at by itself, and the consumer has room for another.
+    stage.until("two jobs are taken", async || stage.depth(&jobs).await.is_some_and(|(n, _)| n == 1)).await;
+    stage.until("the first is in work", async || api.n_calls() == 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(api.n_calls(), 1, "the second one waits for it");
+    let metrics = worker.metrics().await;
+    assert!(metrics.lines().any(|line| line == "idmill_jobs_in_flight 1"), "{metrics}");
+    api.set(Answer::Well, 1.0);
+    for _ in 0..3 {
+        assert_eq!(stage.next_event().await.json()["type"], "idmill.document.read.v1");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_says_why_a_session_ended() {
     let broker = OwnBroker::start();
@@ -97,4 +126,5 @@ async fn the_log_says_why_a_session_ended() {
     stage.until("the worker is back", async || worker.log().matches("\"connected to the broker\"").count() >= 2).await;
     let ended: Vec<_> = worker.log().lines().filter(|line| line.contains("the session with the broker ends")).map(str::to_owned).collect();
     assert!(ended.len() == 1 && ended[0].contains("maintenance tonight"), "{ended:?}");
+    assert!(!worker.log().contains("the broker cancelled the consumer"), "{}", worker.log());
 }

@@ -88,8 +88,8 @@ impl Run<'_> {
             () = self.delivery.lease_lost().cancelled() => return Err(LeaseLost),
             turn = self.worker.kept.turn(&key) => turn,
         };
-        let taken = Taken { first_seen: self.first_seen, redelivered: self.delivery.redelivered() };
-        if let Some(ended) = self.worker.kept.get(&key, taken) {
+        let taken = Taken { first_seen: self.first_seen, redelivered: self.delivery.redelivered(), dead_since: self.delivery.dead_since() };
+        if let Some(ended) = self.worker.kept.get(&key, taken, Instant::now()) {
             counter!(KEPT_RESULTS).increment(1);
             return self.settle_kept(ended, &exchange).await;
         }

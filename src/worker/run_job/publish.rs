@@ -1,8 +1,8 @@
 //! How a job's messages get to the broker, and how long each of them is tried.
 //!
 //! While the broker does not answer, everything waits: nothing else could be done with the job. A refusal is another matter.
-//! What must go into our own queues is tried for as long as the lease lasts; an event may be refused to the job, and the event
-//! of a job that was given up is put off like a job.
+//! What must go into our own queues is tried for as long as the lease lasts, unless the broker has something against the message
+//! itself; an event may be refused to the job, and the event of a job that was given up is put off like a job.
 
 use std::time::Instant;
 
@@ -23,6 +23,9 @@ use crate::worker::makes_topology;
 /// for the reason.
 const FAULTS_OF_AN_ADDRESS: u32 = 3;
 
+/// Rejections of one and the same copy after which another try is of no use: the first one is believed, and confirmed once.
+const REJECTIONS_OF_A_COPY: u32 = 2;
+
 impl Run<'_> {
     /// Publishes the event of a document that was read; the failure is what becomes of the job where the exchange refuses it.
     pub(super) async fn offer(&self, exchange: &str, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
@@ -34,22 +37,23 @@ impl Run<'_> {
     async fn offer_to_all(&self, event: &Event) -> Result<Result<(), Failure>, LeaseLost> {
         let worker = self.worker;
         let give_up_at = Instant::now() + worker.params.worker.job_budget;
+        let events = &worker.link.names.events;
         let go_on = |error: &PublishError| {
-            self.note_refusal(error);
+            self.note_refusal(events, error);
             match error {
                 PublishError::Fault(_) | PublishError::Unavailable(_) => true,
                 PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => Instant::now() < give_up_at,
                 // One queue of several may have refused it, and each try puts it into all others.
                 PublishError::Refused => {
-                    worker.circuits.note(Dependency::Reply, Signal::Failed, self.caller, &error.to_string());
+                    worker.circuits.refused_by(events, Signal::Failed, self.caller, &error.to_string());
                     !worker.circuits.is_open(Dependency::Reply)
                 }
                 PublishError::Rejected(_) => false,
             }
         };
-        let published = self.publish(&worker.link.publisher, self.addressed(&worker.link.names.events, event), go_on).await?;
+        let published = self.publish(&worker.link.publisher, self.addressed(events, event), go_on).await?;
         if published.is_ok() {
-            worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
+            worker.circuits.answered(self.caller);
         }
         Ok(published.map_err(|error| {
             let failure = Failure::of(Dependency::Reply, Class::Unavailable, error.to_string());
@@ -71,17 +75,14 @@ impl Run<'_> {
     }
 
     /// Tells that the job was given up: where the job wants it, and on our own exchange where that refuses it. Neither is
-    /// waited for, nor stops the intake: nobody may want to hear of failures.
+    /// waited for, nor stops the intake: nobody may want to hear of failures. Nor does it show that anybody takes the events of
+    /// documents.
     pub(super) async fn tell_failure(&self, exchange: &str, event: &Event) -> Result<Result<(), PublishError>, LeaseLost> {
         let ours = &self.worker.link.names.events;
         if exchange != ours && self.ask_once(exchange, event).await?.is_ok() {
             return Ok(Ok(()));
         }
-        let told = self.ask_once(ours, event).await?;
-        if told.is_ok() {
-            self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
-        }
-        Ok(told)
+        self.ask_once(ours, event).await
     }
 
     /// Publishes an event where the job wants it; what refuses it is not asked again.
@@ -91,9 +92,9 @@ impl Run<'_> {
         } else {
             self.publish(&self.worker.link.publisher, self.addressed(exchange, event), |error| !error.is_refusal()).await?
         };
-        if published.is_ok() && self.worker.is_only_job() {
+        if published.is_ok() && exchange != self.worker.link.names.events && self.worker.is_only_job() {
             // Whoever waited for our exchange or queues has gone, and those who come may not need them.
-            self.worker.circuits.note(Dependency::Reply, Signal::Healthy, self.caller, "");
+            self.worker.circuits.answered(self.caller);
         }
         Ok(published)
     }
@@ -122,25 +123,32 @@ impl Run<'_> {
         Ok(published)
     }
 
-    /// Publishes what has nowhere else to go, for as long as the lease lasts.
-    pub(super) async fn insist(&self, message: Outgoing) -> Result<(), LeaseLost> {
+    /// Puts a copy into a queue of ours, for as long as the lease lasts; the inner error is what the broker has against this very
+    /// copy.
+    pub(super) async fn insist(&self, copy: Outgoing) -> Result<Result<(), PublishError>, LeaseLost> {
+        let queue = copy.routing_key.clone();
+        let mut n_rejections = 0;
         let go_on = |error: &PublishError| {
-            self.note_refusal(error);
-            true
+            self.note_refusal(&queue, error);
+            n_rejections += u32::from(matches!(error, PublishError::Rejected(_)));
+            n_rejections < REJECTIONS_OF_A_COPY
         };
-        // Every failure is tried again, so that only the lease can have ended it.
-        self.publish(&self.worker.link.publisher, message, go_on).await?.map_err(|_| LeaseLost)
+        let published = self.publish(&self.worker.link.publisher, copy, go_on).await?;
+        if published.is_ok() {
+            self.worker.circuits.taken_by(&queue, self.caller);
+        }
+        Ok(published)
     }
 
     /// Notes that a part of the topology that all jobs need is not there, or not ours to write to: the intake stops.
-    fn note_refusal(&self, error: &PublishError) {
+    fn note_refusal(&self, place: &str, error: &PublishError) {
         let worker = self.worker;
         match error {
             PublishError::Unroutable { exchange, .. } if exchange.is_empty() && makes_topology(&worker.params) => {
                 worker.queue_missing.notify_one();
             }
             PublishError::Unroutable { .. } | PublishError::Forbidden { .. } => {
-                worker.circuits.note(Dependency::Reply, Signal::Refused, self.caller, &error.to_string());
+                worker.circuits.refused_by(place, Signal::Refused, self.caller, &error.to_string());
             }
             PublishError::Refused | PublishError::Rejected(_) | PublishError::Fault(_) | PublishError::Unavailable(_) => {}
         }

@@ -47,16 +47,20 @@ impl Run<'_> {
         } else {
             retry::decide(&failure, history, schedule)
         };
-        match verdict {
-            Verdict::Retry { delay, attempt } => {
-                self.hold(delay, History { attempt, ..self.history }).await?;
-                Ok(End::Held { failure, delay, burned: true })
+        let (delay, history, burned) = match verdict {
+            Verdict::Retry { delay, attempt } => (delay, History { attempt, ..self.history }, true),
+            Verdict::Defer { delay } => (delay, self.deferred_once_more(), false),
+            Verdict::DeadLetter => return self.give_up(failure, exchange, now).await,
+        };
+        match self.insist(self.copy_to_hold(delay, history)).await? {
+            Ok(()) => {
+                self.delivery.ack().await?;
+                Ok(End::Held { failure, delay, burned })
             }
-            Verdict::Defer { delay } => {
-                self.hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history }).await?;
-                Ok(End::Held { failure, delay, burned: false })
+            Err(error) => {
+                let reason = format!("{}; and the job cannot wait for another try: {error}", failure.reason);
+                self.give_up(Failure { reason, ..failure }, exchange, now).await
             }
-            Verdict::DeadLetter => self.give_up(failure, exchange, now).await,
         }
     }
 
@@ -97,8 +101,8 @@ impl Run<'_> {
         let told = if may_kill { Some(self.tell_failure(exchange, &given_up.event).await?) } else { None };
         if !given_up.has_letter.load(Ordering::Relaxed) {
             let letter = self.delivery.copy_to(&self.worker.link.names.dead).with_history(self.history);
-            self.insist(letter.with_failure(&given_up.failure, given_up.at)).await?;
-            given_up.has_letter.store(true, Ordering::Relaxed);
+            let written = self.insist(letter.with_failure(&given_up.failure, given_up.at)).await?;
+            given_up.has_letter.store(written.is_ok(), Ordering::Relaxed);
         }
         let told = match told {
             Some(told) => told,
@@ -106,7 +110,7 @@ impl Run<'_> {
         };
         let end = match told {
             Ok(()) => {
-                self.delivery.ack().await?;
+                self.lay_to_rest(given_up).await?;
                 end
             }
             Err(error) => self.put_off_event(given_up, &error).await?,
@@ -115,27 +119,44 @@ impl Run<'_> {
         Ok(end)
     }
 
+    /// Settles a job that was given up and needs nothing more: by its letter, or as its own letter where the broker takes no copy
+    /// of it, being larger than what may be published by now.
+    async fn lay_to_rest(&self, given_up: &GivenUp) -> Result<(), LeaseLost> {
+        if given_up.has_letter.load(Ordering::Relaxed) {
+            return self.delivery.ack().await;
+        }
+        tracing::warn!(
+            job.id = self.job_id.as_str(),
+            class = given_up.failure.class.as_str(),
+            "the broker takes no copy of a job that was given up: it moves the job to the dead letters itself, where its class is unknown"
+        );
+        self.delivery.reject().await?;
+        // Nothing in that letter says when the job was given up, should somebody move it back.
+        self.worker.kept.forget(&self.key());
+        Ok(())
+    }
+
     /// Has a job that has ended wait for somebody who takes its event; but not for longer than any other job waits.
     async fn put_off_event(&self, given_up: &GivenUp, error: &PublishError) -> Result<End, LeaseLost> {
         let failure = Failure { reason: format!("given up, and nobody takes its event: {error}"), ..given_up.failure.clone() };
-        match retry::defer(self.past(given_up.at, OffsetDateTime::now_utc()), &self.worker.schedule, None) {
-            Verdict::Defer { delay } => {
-                let copy = self.copy_to_hold(delay, History { deferrals: self.history.deferrals.saturating_add(1), ..self.history });
-                self.insist(copy.with_failure(&given_up.failure, given_up.at).untold()).await?;
+        let verdict = retry::defer(self.past(given_up.at, OffsetDateTime::now_utc()), &self.worker.schedule, None);
+        // Whoever takes the copy relies on the letter.
+        if let Verdict::Defer { delay } = verdict
+            && given_up.has_letter.load(Ordering::Relaxed)
+        {
+            let copy = self.copy_to_hold(delay, self.deferred_once_more());
+            if self.insist(copy.with_failure(&given_up.failure, given_up.at).untold()).await?.is_ok() {
                 self.delivery.ack().await?;
-                Ok(End::Held { failure, delay, burned: false })
-            }
-            Verdict::DeadLetter | Verdict::Retry { .. } => {
-                tracing::error!(job.id = self.job_id.as_str(), %error, "nobody took the event of a job that was given up: its dead letter alone tells of it");
-                self.delivery.ack().await?;
-                Ok(End::DeadLettered(failure))
+                return Ok(End::Held { failure, delay, burned: false });
             }
         }
+        tracing::error!(job.id = self.job_id.as_str(), %error, "nobody took the event of a job that was given up: its dead letter alone tells of it");
+        self.lay_to_rest(given_up).await?;
+        Ok(End::DeadLettered(failure))
     }
 
-    async fn hold(&self, delay: Duration, history: History) -> Result<(), LeaseLost> {
-        self.insist(self.copy_to_hold(delay, history)).await?;
-        self.delivery.ack().await
+    fn deferred_once_more(&self) -> History {
+        History { deferrals: self.history.deferrals.saturating_add(1), ..self.history }
     }
 
     fn copy_to_hold(&self, delay: Duration, history: History) -> Outgoing {
