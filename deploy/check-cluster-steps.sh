@@ -174,7 +174,7 @@ step_rotate() {
   local before
   before=$(pods | cut -d' ' -f1)
   printf 'rotated%s' "$RANDOM" >"$private/broker/password.txt"
-  printf 'amqp://idmill:%s@%s:5672/%%2f\n' "$(cat "$private/broker/password.txt")" "$address" >broker-url
+  write_urls
   # Exported when the servers were started.
   # shellcheck disable=SC2034
   IDMILL__BROKER__URL="amqp://idmill:$(cat "$private/broker/password.txt")@${AMQP_URL##*@}"
@@ -230,17 +230,84 @@ step_drain() {
   quietly kubectl uncordon node-2
 }
 
-# With KEDA's resource the chart leaves the number of workers to it, and an operator can stop them there. Nobody does it here.
+# With KEDA's resource the chart leaves the number of workers to it. What KEDA makes of that resource is made here; the autoscaler is
+# Kubernetes' own. Workers come with a full queue, and go one in a grace period, while jobs still come.
 step_autoscaling() {
-  write_values values.yaml '{"worker": {"autoscaling": {"enabled": true, "managementUrl": {"name": "idmill-management"}}}}'
+  local job number=300 sender
+  write_values values.yaml '{"worker": {"jobBudgetSeconds": 31, "autoscaling": {"enabled": true, "maxReplicas": 3, "managementUrl": {"name": "idmill-management"}}}}'
   told 'helm upgrade idmill' >/dev/null
   settled 1
+  start_autoscaler
+  watch_pods
+  job=$("$idmill" submit --no-wait --id filled-once "$specimen/front.jpg" "$specimen/back.jpg" 2>/dev/null)
+  jq -c "range($number)"' as $n | .id = "scaled-\($n)" | {properties: {content_type: "application/json"}, routing_key: "idmill.jobs",
+    payload: tojson, payload_encoding: "string"}' <<<"$job" >"$private/bodies"
+  while read -r job; do management "$MANAGEMENT_URL/api/exchanges/%2f/amq.default/publish" --data-binary "$job" </dev/null >/dev/null; done <"$private/bodies"
+  within 120 has_replicas 3
+  rm -f "$private/sending.n" && : >"$private/sending"
+  while [ -e "$private/sending" ]; do
+    "$idmill" submit --no-wait --id "scaled-$number" "$specimen/front.jpg" "$specimen/back.jpg" >/dev/null 2>"$private/send.log" || exit 1
+    echo "$((++number))" >"$private/sending.n"
+    sleep 2
+  done &
+  sender=$!
+  # Five minutes after the queue got short the first one goes, and the second a grace period later.
+  within 1200 has_replicas 1
+  rm "$private/sending"
+  wait "$sender" || { tail_of "$private/send.log" && fail "a job was not sent"; }
+  each_once scaled "$(cat "$private/sending.n")"
+  ended_well 2
+  unwatch_pods
+  never_restarted
+  say "The autoscaler was told (ready, unacknowledged): $(uniq "$private/autoscaler.asked" | paste -sd, | sed 's/,/, /g')"
+  k get events --field-selector reason=SuccessfulRescale --output json | jq --raw-output '.items[] | "\(.lastTimestamp) \(.message)"' >&2
+  # An operator can stop them there; nobody does it here.
   told 'kubectl --namespace idmill annotate scaledobject' >&2
   [ "$(k get scaledobject idmill-worker --output json | jq --raw-output '.metadata.annotations["autoscaling.keda.sh/paused-replicas"]')" = 0 ] ||
     fail "the annotation is not there"
+  quietly k delete hpa keda-hpa-idmill-worker
   write_values values.yaml
   told 'helm upgrade idmill' >/dev/null
   settled 2
+}
+
+has_replicas() { [ "$(k get deployment idmill-worker --output json | jq .spec.replicas)" -eq "$1" ]; }
+
+# The metric that KEDA serves, and the autoscaler that it makes of the chart's ScaledObject.
+start_autoscaler() {
+  rm -f "$private/autoscaler.asked"
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=metrics -keyout "$private/metrics.key" -out "$private/metrics.crt" 2>/dev/null
+  python3 "$autoscaler" "$private/metrics.crt" "$private/metrics.key" "$address" 6444 "$(cat management-url)" idmill.jobs "$private/autoscaler.asked" \
+    2>"$private/autoscaler.log" &
+  kubectl create --filename=- >/dev/null <<YAML
+apiVersion: v1
+kind: Service
+metadata: {name: metrics, namespace: default}
+spec: {ports: [{port: 443, targetPort: 6444, protocol: TCP}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: metrics, namespace: default}
+subsets: [{addresses: [{ip: $address}], ports: [{port: 6444, protocol: TCP}]}]
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1beta1.external.metrics.k8s.io}
+spec:
+  group: external.metrics.k8s.io
+  version: v1beta1
+  groupPriorityMinimum: 100
+  versionPriority: 100
+  insecureSkipTLSVerify: true
+  service: {name: metrics, namespace: default, port: 443}
+YAML
+  quietly kubectl wait --for condition=Available apiservice/v1beta1.external.metrics.k8s.io --timeout 60s
+  k get scaledobject idmill-worker --output json | jq '{apiVersion: "autoscaling/v2beta2", kind: "HorizontalPodAutoscaler",
+    metadata: {name: "keda-hpa-\(.metadata.name)"},
+    spec: {scaleTargetRef: {apiVersion: "apps/v1", kind: "Deployment", name: .spec.scaleTargetRef.name},
+      minReplicas: .spec.minReplicaCount, maxReplicas: .spec.maxReplicaCount, behavior: .spec.advanced.horizontalPodAutoscalerConfig.behavior,
+      metrics: [{type: "External", external: {metric: {name: "s0-rabbitmq-queue"},
+        target: {type: "AverageValue", averageValue: .spec.triggers[0].metadata.value}}}]}}' | k create --filename=- >/dev/null
 }
 
 # The API beside the workers; then every value turned on in another namespace, as the API server takes it, without the operators.

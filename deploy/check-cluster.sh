@@ -2,7 +2,7 @@
 # Does in a real Kubernetes (deploy/cluster.sh) what deploy/README.md says under "In Kubernetes", "Alerts, and what to do" and "Everyday
 # work", with the commands as they stand there, and looks at what comes of them. Part of deploy/check.sh --cluster.
 #
-#   deploy/check-cluster.sh              needs root, the image of deploy/check.sh --image, and twenty minutes
+#   deploy/check-cluster.sh              needs root, the image of deploy/check.sh --image, and half an hour
 #   deploy/check-cluster.sh STEP...      only the installation and these steps (check-cluster-steps.sh)
 #
 # The Kubernetes at hand is 1.20, and the chart asks for 1.30 or later. So it is a copy of the chart that is installed, in which
@@ -13,7 +13,7 @@
 #   - left out, as 1.20 has them not: matchLabelKeys of the spread over nodes, unhealthyPodEvictionPolicy of the budgets, and the
 #     kubelet's sleep before an API's pod stops.
 # The custom resources of KEDA and of the Prometheus operator are stored without their operators, and without their schemas, which
-# deploy/check.sh holds them against. Everything stays in .private/check-cluster.
+# deploy/check.sh holds them against; for KEDA the step `autoscaling` stands in. Everything stays in .private/check-cluster.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/lib.sh
@@ -23,6 +23,7 @@ private=$PWD/.private/check-cluster
 here=$PWD/deploy/check-cluster.sh
 readme=$PWD/deploy/README.md
 servers=$PWD/deploy/servers.sh
+autoscaler=$PWD/deploy/check-autoscaler.py
 python=$PWD/.private/check/venv/bin/python
 idmill=${CARGO_TARGET_DIR:-$PWD/target}/debug/idmill
 specimen=$PWD/.private/image/specimens/td1-1
@@ -80,12 +81,17 @@ make_desk() {
   sed -i '/matchLabelKeys: /d' "$templates/_helpers.tpl"
   sed -i 's|{name: http, port: |{protocol: TCP, name: http, port: |' "$templates/worker.yaml" "$templates/api.yaml"
   sed -i '/^ *lifecycle:$/,/^ *sleep: /d' "$templates/api.yaml"
-  printf 'amqp://idmill:%s@%s:5672/%%2f\n' "$(cat "$private/broker/password.txt")" "$address" >broker-url
+  write_urls
   printf 'amqp://idmill:wrong@%s:5672/%%2f\n' "$address" >wrong-url
-  printf 'http://idmill:%s@%s:15672/%%2f\n' "$(cat "$private/broker/password.txt")" "$address" >management-url
   printf '%s\n%s\n' "$S3_KEY" "$S3_SECRET" >credentials
   echo "demo 0123456789abcdef0123456789abcdef" >keys
   write_values values.yaml
+}
+
+# The files that the README's commands make secrets of, with the password that the broker has now.
+write_urls() {
+  printf 'amqp://idmill:%s@%s:5672/%%2f\n' "$(cat "$private/broker/password.txt")" "$address" >broker-url
+  printf 'http://idmill:%s@%s:15672/%%2f\n' "$(cat "$private/broker/password.txt")" "$address" >management-url
 }
 
 # write_values FILE [JSON]: the README's example, with this machine's image and servers, and half a core for each worker, as two nodes of

@@ -172,7 +172,8 @@ start_control_plane() {
     --bind-address "$address" --advertise-address "$address" --secure-port 6443 --service-cluster-ip-range 10.96.0.0/16 \
     --token-auth-file "$state/tokens.csv" --authorization-mode RBAC --allow-privileged \
     --service-account-issuer https://kubernetes.default.svc --service-account-signing-key-file "$state/accounts.key" \
-    --service-account-key-file "$state/accounts.key" --kubelet-preferred-address-types InternalIP
+    --service-account-key-file "$state/accounts.key" --kubelet-preferred-address-types InternalIP \
+    --enable-aggregator-routing
   await 120 $! kubectl get --raw /readyz >/dev/null 2>&1 || { tail_of "$private/log/kube-apiserver.log" && fail "the API server does not start"; }
   background kube-controller-manager kube-controller-manager --kubeconfig "$private/kubeconfig" --port 0 --leader-elect=false \
     --service-account-private-key-file "$state/accounts.key" --cert-dir "$state/certificates"
