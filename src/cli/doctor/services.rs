@@ -41,13 +41,22 @@ pub(super) async fn check_storage(settings: &Settings) -> Vec<Finding> {
 
 fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
     let message = format!("bucket {bucket}: {}", failure.reason);
-    match failure.class {
-        Class::Throttled => Finding::warning("storage", message, "try again in a minute"),
-        Class::Unauthorised | Class::Denied => Finding::failure(
-            "storage",
-            message,
-            "check credentials, storage.bucket and storage.region, and grant s3:GetObject and s3:ListBucket on the bucket",
-        ),
+    let refused = "check credentials, storage.bucket and storage.region, and grant s3:GetObject and s3:ListBucket on the bucket";
+    let unreachable = "check storage.endpoint, and that nothing on the way keeps connections out";
+    let advice = advice(failure.class, refused, refused, unreachable);
+    if failure.class == Class::Throttled {
+        Finding::warning("storage", message, advice)
+    } else {
+        Finding::failure("storage", message, advice)
+    }
+}
+
+/// What to do about a service that fails a doctor's question.
+fn advice(class: Class, unauthorised: &'static str, denied: &'static str, unreachable: &'static str) -> &'static str {
+    match class {
+        Class::Unauthorised => unauthorised,
+        Class::Denied => denied,
+        Class::Throttled => "try again in a minute",
         Class::BadJob
         | Class::Expired
         | Class::BadImage
@@ -56,9 +65,7 @@ fn storage_finding(bucket: &str, failure: &Failure) -> Finding {
         | Class::NoData
         | Class::Unavailable
         | Class::Internal
-        | Class::DeliveryLimit => {
-            Finding::failure("storage", message, "check storage.endpoint, and that nothing on the way keeps connections out")
-        }
+        | Class::DeliveryLimit => unreachable,
     }
 }
 
@@ -116,23 +123,13 @@ pub(super) async fn check_ocr(settings: &Settings) -> Vec<Finding> {
 
 /// What to do about a hosted API that fails a call without an image.
 fn ocr_advice(class: Class) -> &'static str {
-    match class {
-        Class::Unauthorised => "check reader.remote.url, api_key and secret_file or token_file; idmill token inspect looks at a token",
-        Class::Denied => {
-            "check the account's plan, whether the API or a firewall before it takes calls from this address, and reader.remote.api_key and \
-             secret_file or token_file; idmill token inspect looks at a token"
-        }
-        Class::Throttled => "try again in a minute",
-        Class::BadJob
-        | Class::Expired
-        | Class::BadImage
-        | Class::ImageMissing
-        | Class::Rejected
-        | Class::NoData
-        | Class::Unavailable
-        | Class::Internal
-        | Class::DeliveryLimit => "check reader.remote.url, proxy and ca_file, and that nothing on the way keeps connections out",
-    }
+    advice(
+        class,
+        "check reader.remote.url, api_key and secret_file or token_file; idmill token inspect looks at a token",
+        "check the account's plan, whether the API or a firewall before it takes calls from this address, and reader.remote.api_key and \
+         secret_file or token_file; idmill token inspect looks at a token",
+        "check reader.remote.url, proxy and ca_file, and that nothing on the way keeps connections out",
+    )
 }
 
 fn skew(check: &'static str, whose: &str, server_time: OffsetDateTime, now: OffsetDateTime) -> Finding {
